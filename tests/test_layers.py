@@ -205,6 +205,7 @@ AT_THE_END = {
     "pytest_postmortem.reports.forge",
     "pytest_postmortem.reports.json_report",
     "pytest_postmortem.reports.redaction",
+    "pytest_postmortem.reports.severity_order",
     "pytest_postmortem.reports.terminal",
     "pytest_postmortem.reports.writers",
     "pytest_postmortem.runtime.run_metadata",

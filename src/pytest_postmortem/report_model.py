@@ -26,6 +26,10 @@ SETTLED_STATES: tuple[State, ...] = ("guarded", "declared", "exempt")
 """The states of incidents that need no further work."""
 
 
+COULD_RETURN_STATES: tuple[State, ...] = ("unguarded", "skipped", "known-broken")
+"""The states of incidents of which nothing would notice that they return."""
+
+
 class TestResult(NamedTuple):
     """A linked test with its outcome and its location."""
 
@@ -64,8 +68,13 @@ class IncidentResult(NamedTuple):
     proof: Proof | None = None
 
     @property
+    def passes_without_fix(self) -> bool:
+        """Whether its tests pass without the fix too, so that they would not notice it."""
+        return bool(self.tests) and self.proof is not None and self.proof.hollow
+
+    @property
     def is_open_recurrence(self) -> bool:
-        """Whether it repeats an incident that had a test, and has no guard of its own."""
+        """Whether it repeats an earlier incident, and has no guard of its own."""
         return bool(self.note) and self.state not in SETTLED_STATES
 
 

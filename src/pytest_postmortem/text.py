@@ -38,6 +38,30 @@ def shorten_text(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[:most]}…"
 
 
+def measure_width(text: str) -> int:
+    """Return how many columns of a terminal a text takes; wide characters take two."""
+    if text.isascii():
+        return len(text)
+    import unicodedata
+
+    return sum(
+        0
+        if unicodedata.category(char) in ("Mn", "Me", "Cf")
+        else 1 + (unicodedata.east_asian_width(char) in "WF")
+        for char in text
+    )
+
+
+def shorten_to_width(text: str, width: int) -> str:
+    """Return a text of at most so many columns; where it is cut, it ends in three dots."""
+    if measure_width(text) <= width:
+        return text
+    kept = text[: max(0, width - 3)]
+    while kept and measure_width(kept) > width - 3:
+        kept = kept[:-1]
+    return f"{kept.rstrip()}..."
+
+
 def clean_text(text: str, *, lines: bool = False) -> str:
     """Return a text that is safe to show: one line (unless ``lines``), nothing invisible.
 

@@ -68,7 +68,7 @@ def test_all_is_well_in_one_line() -> None:
 
     assert render_comment(results, 65_000) == (
         "✅ 1 of 2 incidents guarded (50 %), 1 linked. No lesson lost."
-        " Newly linked to a test: PM-4. 1 of 1 proven.\n"
+        " Newly linked to an active test: PM-4. 1 of 1 proven.\n"
     )
     assert is_worth_a_comment(results)
 
@@ -121,7 +121,7 @@ def test_all_that_is_wrong_is_named_most_severe_first() -> None:
         "\n"
         "- PM-5 Gone mail\n"
         "\n"
-        "#### Newly linked to a test: 1 incident\n"
+        "#### Newly linked to an active test: 1 incident\n"
         "\n"
         "- PM-4 Login loop\n"
         "\n"
@@ -224,7 +224,7 @@ def test_a_comment_is_never_longer_than_the_forge_takes() -> None:
     assert "No longer guarded: 40 incidents" in text
     assert text.endswith(
         "2 more sections left out, since this would be too long: The problem may be back: 90"
-        " incidents; No regression test: 90 incidents.\n"
+        " incidents, all sev1; Could return unnoticed: 90 incidents, all sev1.\n"
     )
 
 

@@ -141,8 +141,8 @@ LOST = """\
 """
 
 WELL = (
-    "✅ 2 of 2 incidents guarded (100 %), 2 linked. No lesson lost. Newly linked to a test: PM-4."
-    " 1 of 1 proven.\n"
+    "✅ 2 of 2 incidents guarded (100 %), 2 linked. No lesson lost."
+    " Newly linked to an active test: PM-4. 1 of 1 proven.\n"
 )
 
 

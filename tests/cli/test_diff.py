@@ -184,7 +184,7 @@ def test_what_is_newly_linked_is_said(suite: Path, capsys: pytest.CaptureFixture
 
     assert compared(capsys) == (
         0,
-        "Newly linked to a test:\n  PM-3  Gone mail\n1 newly linked to a test\n",
+        "Newly linked to an active test:\n  PM-3  Gone mail\n1 newly linked to an active test\n",
     )
 
 

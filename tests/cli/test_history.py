@@ -20,18 +20,18 @@ from repositories import git, said, write
 from test_diff import ONE, REGISTRY
 
 TABLE = """\
-incident  first test  since then                            title
-PM-1      2020-02-01  lost 2021-01-10, regained 2022-05-05  Charged twice
-PM-2      2020-03-01                                        Login loop
-PM-3      none                                              Gone mail
+incident  first test  since then                              title
+PM-1      2020-02-01  inactive 2021-01-10, active 2022-05-05  Charged twice
+PM-2      2020-03-01                                          Login loop
+PM-3      none                                                Gone mail
 
-from        incidents with a test
-2020-02-01     1
-2020-03-01     2
-2021-01-10     1
-2022-05-05     2
+from        linked  with an active test
+2020-02-01       1                    1
+2020-03-01       2                    2
+2021-01-10       2                    1
+2022-05-05       2                    2
 
-2 of 3 incidents linked to a test; 6 commits read
+2 of 3 incidents linked to a test, 2 to an active one; 6 commits read
 """
 
 
@@ -100,17 +100,17 @@ def test_a_shallow_clone_says_at_or_before(
     monkeypatch.chdir(clone)
 
     assert printed(capsys) == (
-        "incident  first test               since then                            title\n"
-        "PM-1      at or before 2020-04-01  lost 2021-01-10, regained 2022-05-05  Charged twice\n"
-        "PM-2      at or before 2020-04-01                                        Login loop\n"
-        "PM-3      none                                                           Gone mail\n"
+        "incident  first test               since then                              title\n"
+        "PM-1      at or before 2020-04-01  inactive 2021-01-10, active 2022-05-05  Charged twice\n"
+        "PM-2      at or before 2020-04-01                                          Login loop\n"
+        "PM-3      none                                                             Gone mail\n"
         "\n"
-        "from        incidents with a test\n"
-        "2020-04-01     2\n"
-        "2021-01-10     1\n"
-        "2022-05-05     2\n"
+        "from        linked  with an active test\n"
+        "2020-04-01       2                    2\n"
+        "2021-01-10       2                    1\n"
+        "2022-05-05       2                    2\n"
         "\n"
-        "2 of 3 incidents linked to a test; 3 commits read\n"
+        "2 of 3 incidents linked to a test, 2 to an active one; 3 commits read\n"
         "The clone is shallow: run `git fetch --unshallow` for older commits\n"
     )
 
@@ -133,10 +133,10 @@ def test_a_merge_stands_for_all_that_it_brought(
         "incident  first test  since then  title\n"
         "PM-1      2020-04-01\n"
         "\n"
-        "from        incidents with a test\n"
-        "2020-04-01     1\n"
+        "from        linked  with an active test\n"
+        "2020-04-01       1                    1\n"
         "\n"
-        "1 of 1 incident linked to a test; 3 commits read\n"
+        "1 of 1 incident linked to a test, 1 to an active one; 3 commits read\n"
     )
 
 
@@ -154,15 +154,16 @@ def test_code_for_python_2_is_read_as_far_as_it_goes(
 
 
 BROKEN_HISTORY = """\
-incident  first test  since then       title
-PM-1      2020-02-01                   Charged twice
-PM-2      2020-02-01  lost 2020-06-01  Login loop
-PM-3      2020-06-01                   Gone mail
+incident  first test  since then                              title
+PM-1      2020-02-01                                          Charged twice
+PM-2      2020-02-01  lost 2020-06-01                         Login loop
+PM-3      2020-02-01  inactive 2020-02-01, active 2020-06-01  Gone mail
 
-from        incidents with a test
-2020-02-01     2
+from        linked  with an active test
+2020-02-01       3                    2
+2020-06-01       2                    2
 
-2 of 3 incidents linked to a test; 6 commits read
+2 of 3 incidents linked to a test, 2 to an active one; 6 commits read
 can't be read as Python: tests/test_a.py at {}, tests/test_a.py at {}, tests/test_a.py at {}
 """
 
@@ -212,18 +213,19 @@ def test_the_history_as_json(suite: Path) -> None:
         "severity": "sev1",
         "owner": "payments",
         "linked": True,
+        "active": True,
         "unknown": None,
         "events": [
             {"kind": "linked", "day": "2020-02-01", "at_or_before": False},
-            {"kind": "lost", "day": "2021-01-10", "at_or_before": False},
-            {"kind": "linked", "day": "2022-05-05", "at_or_before": False},
+            {"kind": "inactive", "day": "2021-01-10", "at_or_before": False},
+            {"kind": "active", "day": "2022-05-05", "at_or_before": False},
         ],
     }
-    assert [(each["day"], each["linked"]) for each in document["points"]] == [
-        ("2020-02-01", 1),
-        ("2020-03-01", 2),
-        ("2021-01-10", 1),
-        ("2022-05-05", 2),
+    assert [(each["day"], each["linked"], each["active"]) for each in document["points"]] == [
+        ("2020-02-01", 1, 1),
+        ("2020-03-01", 2, 2),
+        ("2021-01-10", 2, 1),
+        ("2022-05-05", 2, 2),
     ]
 
 
@@ -276,12 +278,13 @@ def test_counts_follow_every_file_that_holds_an_incident() -> None:
 
     found = told.trace_history(commits, lambda _, blob: blobs[blob])
 
-    assert [(each.commit, each.linked) for each in found.points] == [("1", 1), ("3", 0), ("5", 1)]
+    points = [(each.commit, each.linked, each.active) for each in found.points]
+    assert points == [("1", 1, 1), ("3", 1, 0), ("5", 1, 1)]
     (story,) = found.stories
     assert [(each.kind, each.commit) for each in story.events] == [
         ("linked", "1"),
-        ("lost", "3"),
-        ("linked", "5"),
+        ("inactive", "3"),
+        ("active", "5"),
     ]
 
 
@@ -304,18 +307,18 @@ def test_a_mark_that_only_a_run_explains_is_no_loss(
     lost = printed(capsys)
 
     assert unknown.splitlines()[:4] == [
-        "incident  first test  since then                                         title",
-        "PM-1      2020-02-01  lost 2021-01-10, regained 2022-05-05, unknown now  Charged twice",
-        "PM-2      2020-03-01  lost 2022-06-01, unknown now                       Login loop",
-        "PM-3      unknown                                                        Gone mail",
+        "incident  first test  since then                                           title",
+        "PM-1      2020-02-01  inactive 2021-01-10, active 2022-05-05, unknown now  Charged twice",
+        "PM-2      2020-03-01  lost 2022-06-01, unknown now                         Login loop",
+        "PM-3      unknown                                                          Gone mail",
     ]
     assert unknown.splitlines()[-2:] == [
-        "0 of 3 incidents linked to a test; 8 commits read",
+        "0 of 3 incidents linked to a test, 0 to an active one; 8 commits read",
         "unknown: PM-1, PM-2, PM-3: tests/test_b.py:2: only a run shows what this links: "
         "@pytest.mark.postmortem(os.environ['ID'])",
     ]
     assert [line.split("  ", 1)[1].strip() for line in lost.splitlines()[1:4]] == [
-        "2020-02-01  lost 2021-01-10, regained 2022-05-05, lost 2022-08-01  Charged twice",
-        "2020-03-01  lost 2022-06-01                                        Login loop",
-        "none                                                               Gone mail",
+        "2020-02-01  inactive 2021-01-10, active 2022-05-05, inactive 2022-08-01  Charged twice",
+        "2020-03-01  lost 2022-06-01                                              Login loop",
+        "none                                                                     Gone mail",
     ]

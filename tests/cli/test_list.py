@@ -8,13 +8,16 @@ import subprocess
 import sys
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from projects import complaint, configure
+from pytest_postmortem.cli.listing_output import render_incident_columns
+from pytest_postmortem.cli.listing_rows import IncidentRow, ListQuery, select_rows
 from pytest_postmortem.cli.main import main
 from pytest_postmortem.files import PROOFS_FILENAME
-from pytest_postmortem.model import Proof
+from pytest_postmortem.model import Postmortem, Proof
 from pytest_postmortem.proofs import StoredProof, write_proofs_file
 
 REGISTRY = """\
@@ -97,16 +100,21 @@ def test_without_a_report_the_code_says_what_is_linked(
     assert main(["list"]) == 0
 
     assert capsys.readouterr().out == (
-        "ID     DATE        SEVERITY  CLASS                STATE         TITLE\n"
-        "PM-10  2026-03-02  sev1      missing idempotency  linked"
-        "        Checkout charged customers twice\n"
-        "PM-9   2025-12-01  sev2                           skipped       Login loop\n"
-        "PM-8               sev3                           declared      Lost keys\n"
-        "PM-7   2024-01-01                                 exempt        Registrar down\n"
-        "PM-6   2025-01-01                                 not-linked    Stale cache\n"
-        "PM-5   2025-01-01                                 known-broken  Old cache\n"
+        "ID     DATE        SEVERITY  OWNER     CLASS                STATE         REPEATS  TITLE\n"
+        "PM-10  2026-03-02  sev1      payments  missing idempotency  linked        PM-9"
+        "     Checkout charged customers twice\n"
+        "PM-9   2025-12-01  sev2                                     skipped"
+        "                Login loop\n"
+        "PM-8               sev3                                     declared"
+        "               Lost keys\n"
+        "PM-7   2024-01-01                                           exempt"
+        "                 Registrar down\n"
+        "PM-6   2025-01-01                                           not-linked"
+        "             Stale cache\n"
+        "PM-5   2025-01-01                                           known-broken"
+        "           Old cache\n"
         "\n"
-        "6 incidents: 1 known broken, 1 skipped, 1 declared, 1 exempt, 1 linked, 1 not linked"
+        "6 incidents: 1 declared, 1 exempt, 3 linked (1 skipped, 1 known broken), 1 not linked"
         " (read from the code; a run of pytest says what is guarded)\n"
     )
 
@@ -118,10 +126,10 @@ def test_with_a_report_it_says_what_a_run_found(
     main(["list", "--from", report, "severity:sev1", "severity:SEV-2", "--sort=severity"])
 
     assert capsys.readouterr().out == (
-        "ID     DATE        SEVERITY  CLASS                STATE    TITLE\n"
-        "PM-10  2026-03-02  sev1      missing idempotency  guarded"
-        "  Checkout charged customers twice\n"
-        "PM-9   2025-12-01  sev2                           skipped  Login loop\n"
+        "ID     DATE        SEVERITY  OWNER     CLASS                STATE    REPEATS  TITLE\n"
+        "PM-10  2026-03-02  sev1      payments  missing idempotency  guarded  PM-9"
+        "     Checkout charged customers twice\n"
+        "PM-9   2025-12-01  sev2                                     skipped           Login loop\n"
         "\n"
         "2 incidents: 1 guarded, 1 skipped\n"
     )
@@ -263,9 +271,10 @@ def test_a_list_is_a_table_in_markdown(project: Path, capsys: pytest.CaptureFixt
 
     expected = (
         "1 incident: 1 linked (read from the code; a run of pytest says what is guarded)\n\n"
-        "| incident | date | severity | class | state |\n|---|---|---|---|---|\n"
+        "| incident | date | severity | owner | class | state | repeats |\n"
+        "|---|---|---|---|---|---|---|\n"
         "| [PM-10 Checkout charged customers twice](https://wiki.example.com/pm/10)"
-        " | 2026-03-02 | sev1 | missing idempotency | linked |\n"
+        " | 2026-03-02 | sev1 | payments | missing idempotency | linked | PM-9 |\n"
     )
     assert capsys.readouterr().out == expected
     assert (project / "list.md").read_text() == expected
@@ -553,9 +562,43 @@ def test_without_a_registry_the_ids_of_the_tests_are_the_incidents(
 
     assert capsys.readouterr().out == (
         "ID     STATE\nPM-10  linked\nPM-9   skipped\nPM-5   known-broken\n\n"
-        "3 incidents: 1 known broken, 1 skipped, 1 linked"
+        "3 incidents: 3 linked (1 skipped, 1 known broken)"
         " (read from the code; a run of pytest says what is guarded)\n"
     )
+
+
+def test_a_list_begins_with_the_most_severe_and_keeps_proofs_apart() -> None:
+    """Whatever the order of the registry, which a key gives; a proof of no use is named."""
+    proof = {"verdict": "not-proven", "outdated": False}
+    tests = [{"nodeid": "t.py::t"}]
+    rows = [
+        _build_row(Postmortem("A", "A"), state="unguarded", tests=[], proof=None),
+        _build_row(Postmortem("B", "B", severity="low"), state="guarded", tests=tests, proof=proof),
+        _build_row(
+            Postmortem("C", "C", severity="Major"), state="guarded", tests=tests, proof=None
+        ),
+    ]
+
+    by_default = select_rows(rows, ListQuery())
+    by_registry = select_rows(rows, ListQuery(sort="registry"))
+    configured = select_rows(rows, ListQuery(severities=("low",)))
+
+    ids = ["".join(row.shown.id for row in some) for some in (by_default, by_registry, configured)]
+    assert ids == ["CBA", "ABC", "BCA"]
+    assert render_incident_columns(by_default, None, read=False) == (
+        "ID  SEVERITY  STATE\n"
+        "C   Major     guarded\n"
+        "B   low       guarded (not-proven)\n"
+        "A             unguarded\n"
+        "\n"
+        "3 incidents: 2 guarded (1 passes without its fix), 1 unguarded\n"
+    )
+
+
+def _build_row(postmortem: Postmortem, **fields: Any) -> IncidentRow:
+    names = ("id", "title", "date", "severity", "owner", "recurs")
+    known = {name: getattr(postmortem, name) for name in names}
+    return IncidentRow(postmortem, postmortem, {**known, "class": None, "reason": None, **fields})
 
 
 def test_incidents_that_only_the_report_or_only_the_registry_has_are_listed_too(
@@ -568,10 +611,11 @@ def test_incidents_that_only_the_report_or_only_the_registry_has_are_listed_too(
     main(["list", "id:PM-10", "id:PM-11", "--from", report])
 
     assert capsys.readouterr().out == (
-        "ID     DATE        SEVERITY  CLASS                STATE       TITLE\n"
-        "PM-10  2026-03-02  sev1      missing idempotency  guarded"
+        "ID     DATE        SEVERITY  OWNER     CLASS                STATE       REPEATS  TITLE\n"
+        "PM-10  2026-03-02  sev1      payments  missing idempotency  guarded     PM-9"
         "     Checkout charged customers twice\n"
-        "PM-11                                             not-judged  Of today\n"
+        "PM-11                                                       not-judged"
+        "           Of today\n"
         "\n"
         "2 incidents: 1 guarded, 1 not judged\n"
     )

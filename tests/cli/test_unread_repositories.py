@@ -43,11 +43,11 @@ HISTORY = """\
 incident  first test  since then       title
 PM-1      2026-03-02  lost 2026-03-09  Wrong total
 
-from        incidents with a test
-2026-03-02     1
-2026-03-09     0
+from        linked  with an active test
+2026-03-02       1                    1
+2026-03-09       0                    0
 
-0 of 1 incident linked to a test; 2 commits read
+0 of 1 incident linked to a test, 0 to an active one; 2 commits read
 """
 
 LISTED = """\
@@ -418,8 +418,8 @@ def test_a_file_that_git_is_not_to_look_at_is_read_where_it_is(shop: Path, capsy
 
     assert answer(capsys, "diff", "--base", "HEAD") == (
         0,
-        "Newly linked to a test:\n  PM-1  Wrong total\n"
-        "        docs/postmortems/PM-1-total.md\n1 newly linked to a test\n",
+        "Newly linked to an active test:\n  PM-1  Wrong total\n"
+        "        docs/postmortems/PM-1-total.md\n1 newly linked to an active test\n",
         "",
     )
     assert answer(capsys, "list")[0] == 0

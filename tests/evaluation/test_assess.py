@@ -324,10 +324,10 @@ def test_a_recurrence_of_an_incident_without_a_test_is_one_too(
     "open_", [{"partial": ("a page is missing",)}, {"unreachable": ("https://pm.example.com",)}]
 )
 def test_what_an_incomplete_registry_lacks_may_be_there(open_: dict[str, Any]) -> None:
-    """An earlier incident that was not read is not called missing."""
+    """An earlier incident that was not read is named, and not called missing."""
     known = replace(registry(incident(id="PM-2", recurs="PM-9")), **open_)
 
-    assert evaluate(known, [], {}, FULL, Policy()).incidents[0].note is None
+    assert evaluate(known, [], {}, FULL, Policy()).incidents[0].note == "repeats PM-9"
 
 
 @pytest.mark.parametrize("unreachable", [(), ("https://pm.example.com",)], ids=["read", "down"])

@@ -50,10 +50,10 @@ def test_a_recurrence_is_told_in_every_format(
         f"Incident report written to {suite / 'out.html'}",
     ]
     assert report_of(result)[3:7] == [
-        "1 incident repeats an earlier one, and no test of its own passes:",
-        "  PM-2  Charged twice again",
+        "1 incident could return unnoticed:",
+        "  PM-2  Charged twice again    no test",
         f"        {NOTE}",
-        "1 of 2 incidents guarded (50 %), 1 linked; 1 has no regression test (-v lists them)",
+        "1 of 2 incidents guarded (50 %), 1 linked; 1 has no regression test",
     ]
     assert [line for line in result.outlines if line.startswith("::")] == [
         f"::warning file=pm.yml,line=3,title=Post-mortem PM-2::PM-2 {NOTE}"
@@ -74,10 +74,11 @@ def test_the_end_of_the_earlier_test_hides_no_recurrence(suite: Path, run: RunPy
     result = run("--postmortem-report=term", "--postmortem-report=json:out.json")
 
     assert report_of(result)[1:] == [
-        "1 incident repeats an earlier one, and no test of its own passes:",
-        "  PM-2  Charged twice again",
+        "2 incidents could return unnoticed, 1 repeats an earlier one:",
+        "  PM-1  Charged twice          no test",
+        "  PM-2  Charged twice again    no test",
         f"        {LACKING}",
-        "0 of 2 incidents guarded (0 %), 0 linked; 2 have no regression test (-v lists them)",
+        "0 of 2 incidents guarded (0 %), 0 linked; 2 have no regression test",
     ]
     document = json.loads((suite / "out.json").read_text(encoding="utf-8"))
     assert [each["note"] for each in document["incidents"]] == [None, LACKING]

@@ -48,7 +48,8 @@ REGISTRY = """
 """
 
 GOLDEN = """\
-### ❌ 1 incident may be back; 0 of 3 incidents guarded (0 %), 2 linked
+### ❌ 1 incident may be back; 2 could return unnoticed, 1 of them sev2;\
+ 0 of 3 incidents guarded (0 %), 2 linked
 
 - gate fail-under **failed**: 0 % of 3 incidents guarded, 50 % asked: 2 incidents too few
 
@@ -60,17 +61,12 @@ GOLDEN = """\
  `test_it.py::test_fails`<br>**overdue**: Alert on doubles (payments, due 2026-05-01)\
 <br>open: Teach the gateway (due 2027-01-01) |
 
-#### ▫️ Linked, but nothing here would catch it: 1 incident
+#### ⬜ Could return unnoticed: 2 incidents, 1 of them sev2
 
 | incident | severity | date | |
 |---|---|---|---|
+| PM-3 Lost mails | sev2 |  | no test |
 | PM-2 Login loop |  |  | skipped: needs a key server<br>`test_it.py::test_skipped` |
-
-#### ⬜ No regression test: 1 incident
-
-| incident | severity | date | |
-|---|---|---|---|
-| PM-3 Lost mails | sev2 |  |  |
 
 <details><summary>▫️ Exempt: 1 incident</summary>
 
@@ -110,8 +106,9 @@ def test_without_a_destination_it_is_printed(suite: Path, run: RunPytest) -> Non
     """Below the terminal's own report, or in its place."""
     result = run("--postmortem-report=", "--postmortem-report=markdown")
 
-    assert "### ❌ 1 incident may be back; 0 of 3 incidents guarded (0 %), 2 linked" in (
-        result.outlines
+    assert (
+        "### ❌ 1 incident may be back; 2 could return unnoticed, 1 of them sev2;"
+        " 0 of 3 incidents guarded (0 %), 2 linked" in (result.outlines)
     )
     assert report_of(result) == []
 
@@ -128,7 +125,7 @@ def test_a_comment_stays_within_what_a_host_takes() -> None:
     assert len(text) < 65_000
     assert "The problem may be back: 5000 incidents" in text
     assert "and 4900 more incidents" in text
-    assert re.findall("and (\\d+) more incidents", text) == ["4900", "4900", "4900", "4951"]
+    assert re.findall("and (\\d+) more incidents", text) == ["4900", "4900", "4900", "4956"]
 
 
 def test_what_may_be_back_is_told_however_long_it_is() -> None:
@@ -145,7 +142,7 @@ def test_what_may_be_back_is_told_however_long_it_is() -> None:
     ]
     assert sum(line.startswith("| PM-") for line in text.splitlines()) == 61
     assert text.count("Action items are left out, since this would be too long.") == 1
-    assert "| PM-99 |  |  | open: " in text
+    assert "| PM-99 |  |  | no test<br>open: " in text
     assert "<br>and 2 more action items |" in text
 
 
@@ -162,7 +159,8 @@ def test_rows_are_cut_where_brevity_does_not_help() -> None:
     assert 10 < rows < 40
     assert f"\n\nand {40 - rows} more incidents\n\n</details>\n" in text
     assert text.endswith(
-        "1 more section left out, since this would be too long: No regression test: 40 incidents.\n"
+        "1 more section left out, since this would be too long:"
+        " Could return unnoticed: 40 incidents.\n"
     )
 
 
@@ -334,3 +332,55 @@ def test_a_disk_that_is_full_costs_no_older_report(suite: Path, type: str) -> No
     assert [path.name for path in report.parent.iterdir()] == ["report"]
     assert report.read_text() == "An older report.\n"
     assert done.returncode == 1
+
+
+def test_the_most_severe_incident_is_the_first_of_each_table() -> None:
+    """With its owner and how late it is; the headline has how many there are."""
+    policy = {**BLANK["policy"], "severities": ["huge", "tiny"], "today": "2026-11-20", "grace": 5}
+    some = [
+        incident("A", severity="tiny", date="2026-11-01"),
+        incident("B", severity="Huge", owner="pay|ments", date="2026-11-19"),
+        incident("C"),
+        incident("D", state="unguarded", severity="huge", required=False, date="2020-01-01"),
+    ]
+
+    text = markdown.render_markdown_report(data(incidents=some, policy=policy))
+
+    assert text.startswith("### 3 incidents could return unnoticed, 1 of them Huge; ")
+    assert [
+        line for line in text.splitlines() if line.startswith(("#### ", "| A", "| B", "| C"))
+    ] == [
+        "#### ⬜ Could return unnoticed: 3 incidents, 1 of them Huge",
+        "| B | Huge | pay\\|ments | 2026-11-19 | no test<br>in grace |",
+        "| A | tiny |  | 2026-11-01 | no test<br>14 days past grace |",
+        "| C |  |  |  | no test |",
+    ]
+    assert "<details><summary>▫️ Older, needs no test: 1 incident</summary>" in text
+
+
+def test_what_passes_without_its_fix_is_not_guarded_in_markdown() -> None:
+    """It has a section that is open, and a figure of its own."""
+    hollow = {"verdict": "not-proven", "day": None, "reason": "so it is", "outdated": False}
+    passed = ("t.py::test_it", "passed")
+    some = [
+        incident("A", passed, state="guarded", proof=hollow),
+        incident("B", passed, state="guarded", proof={**hollow, "outdated": True}),
+    ]
+
+    text = markdown.render_markdown_report(data(incidents=some))
+
+    assert "#### ⬜ Passes without its fix: 1 incident\n" in text
+    assert "✅ Guarded: 1 incident</summary>" in text
+    assert text.index("| A") < text.index("Guarded:") < text.index("| B")
+
+
+def test_a_step_shows_annotations_of_the_most_severe_incidents() -> None:
+    """Of more than ten a forge shows the first ten."""
+    failed = ("t.py::test_it", "failed")
+    some = [incident(f"PM-{n}", failed, state="failing", severity="sev3") for n in range(12)]
+    some.append(incident("PM-99", failed, state="failing", severity="sev1"))
+
+    rows = github.render_workflow_commands(data(incidents=some))
+
+    assert "PM-99" in rows[0]
+    assert len(rows) == 10

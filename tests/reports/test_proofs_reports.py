@@ -93,11 +93,11 @@ def lines(report: Report, detail: TerminalDetail, show: ShowLevel | None = None)
     return [line.text for line in terminal.render_terminal_report(report, show, 100, detail)]
 
 
-LAST = "4 of 4 incidents guarded (100 %), 1 of them proven, 4 linked"
+LAST = "4 of 4 incidents guarded (100 %), 1 of them proven, 1 passes without its fix, 4 linked"
 
 HOLLOW = [
-    "The test of 1 incident is hollow: it passes without the fix too:",
-    "  PM-2  Login loop    2026-11-20",
+    "1 incident could return too: its test passes without the fix:",
+    "  PM-2  SEV-1  Login loop    proof of 2026-11-20",
 ]
 
 
@@ -109,12 +109,11 @@ def test_the_terminal_names_hollow_tests() -> None:
     assert lines(found, "last line") == [LAST]
     assert lines(found, "what fails") == []
     assert lines(found, "everything") == [
-        "4 incidents are guarded:",
-        "  PM-1  Charged twice    1 test, proven",
-        "  PM-2  Login loop    1 test, not proven",
-        "  PM-3  Lost mails    1 test",
-        "  PM-4  Old prices    1 test",
         *HOLLOW,
+        "3 incidents are guarded:",
+        "  PM-1  sev1  Charged twice    1 test, proven",
+        "  PM-3  sev1  Lost mails       1 test",
+        "  PM-4  sev2  Old prices       1 test",
         LAST,
     ]
 
@@ -125,10 +124,11 @@ def test_the_terminal_names_many_hollow_tests_at_once() -> None:
     proofs = {each.id: Proof("not-proven") for each in postmortems}
 
     assert lines(report(proofs, postmortems=postmortems), "ten lines") == [
-        "The tests of 20 incidents are hollow: they pass without the fix too:",
+        "20 incidents could return too: their tests pass without the fix:",
         *(f"  PM-{n}   Title {n}" for n in range(1, 8)),
         "  and 13 more (-v lists them)",
-        "20 of 20 incidents guarded (100 %), 0 of them proven, 20 linked",
+        "20 of 20 incidents guarded (100 %), 0 of them proven, 20 pass without their fix,"
+        " 20 linked",
     ]
 
 
@@ -145,29 +145,26 @@ def test_the_terminal_says_what_was_found_of_each_incident(proof: Proof, remark:
     """When everything is asked for; what is outdated makes nothing hollow."""
     found = lines(report({"PM-1": proof}, postmortems=POSTMORTEMS[:1]), "everything")
 
-    assert found[:-1] == ["1 incident is guarded:", f"  PM-1  Charged twice    {remark}"]
+    assert found[:-1] == ["1 incident is guarded:", f"  PM-1  sev1  Charged twice    {remark}"]
 
 
 def test_the_terminal_shows_of_a_hollow_test_what_it_may() -> None:
     """Its post-mortem may come from where not everybody reads it."""
-    assert lines(report(PROOFS), "ten lines", "id")[1] == "  PM-2    2026-11-20"
+    assert lines(report(PROOFS), "ten lines", "id")[1] == "  PM-2    proof of 2026-11-20"
 
 
 def test_a_hollow_test_that_fails_is_named_with_what_fails() -> None:
-    """And once more as hollow; one that is gone is not."""
+    """And not twice; one that is gone is not named."""
     failing = report(PROOFS, {"test_it.py::test_2": "failed"})
     assert lines(failing, "ten lines") == [
         "A test of 1 incident fails; the problem may be back:",
-        "  PM-2  Login loop",
+        "  PM-2  SEV-1  Login loop",
         "        test_it.py::test_2",
-        HOLLOW[0],
-        HOLLOW[1],
-        "        test_it.py::test_2",
-        LAST.replace("4 of 4 incidents guarded (100 %)", "3 of 4 incidents guarded (75 %)"),
+        "3 of 4 incidents guarded (75 %), 1 of them proven, 4 linked",
     ]
 
     untested = evaluate(Registry(POSTMORTEMS), [], {}, Scope(), Policy(), PROOFS)
-    assert not [line for line in lines(untested, "ten lines") if "hollow" in line]
+    assert not [line for line in lines(untested, "ten lines") if "without" in line]
 
 
 def test_the_count_stands_in_every_form_of_the_last_line() -> None:
@@ -177,10 +174,11 @@ def test_the_count_stands_in_every_form_of_the_last_line() -> None:
 
     assert lines(report({}), "last line") == ["4 of 4 incidents guarded (100 %), 4 linked"]
     assert lines(partial, "last line") == [
-        "4 of 4 incidents seen here guarded, 1 of them proven; a part of the suite: -k given"
+        "4 of 4 incidents seen here guarded, 1 of them proven, 1 passes without its fix;"
+        " a part of the suite: -k given"
     ]
     assert lines(waiting, "last line") == [
-        "3 of 4 incidents guarded, 1 of them proven, 4 linked; 1 not run"
+        "3 of 4 incidents guarded, 1 of them proven, 1 passes without its fix, 4 linked; 1 not run"
     ]
 
 
@@ -228,11 +226,11 @@ def test_markdown_says_what_was_found() -> None:
     remarks = dict(re.findall(r"^\| (PM-\d).*<br>(.*) \|$", told, re.MULTILINE))
     assert remarks == {
         "PM-1": "proven on 2026-11-20",
-        "PM-2": "**hollow**: &lt;b&gt; \\| @\u200bteam",
+        "PM-2": "**passes without its fix**: &lt;b&gt; \\| @\u200bteam",
         "PM-3": "proven at fix",
         "PM-4": "its proof is outdated",
     }
-    assert "4 of 4 incidents guarded (100 %), 2 of them proven, 4 linked" in told
+    assert "guarded (100 %), 2 of them proven, 1 passes without its fix, 4 linked" in told
 
 
 @pytest.mark.parametrize(

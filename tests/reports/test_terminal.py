@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pytest_postmortem.model import (
     OutcomeWord,
     Policy,
     Postmortem,
+    Proof,
     Registry,
     Scope,
     ShowLevel,
@@ -28,6 +30,7 @@ from pytest_postmortem.report_model import (
 )
 from pytest_postmortem.reports import terminal
 from pytest_postmortem.reports.terminal import TerminalDetail, TerminalLine, format_last_line
+from pytest_postmortem.text import measure_width
 
 OUTCOME: dict[State, OutcomeWord] = {
     "failing": "failed",
@@ -116,7 +119,7 @@ def test_ten_lines_are_enough(failing: int, errored: int, skipped: int, wrong: i
         lines = text_of(whole)
 
         headings = [line for line in lines if not line.startswith(" ")]
-        kinds = sum(map(bool, (failing, errored, skipped, wrong, doubtful)))
+        kinds = sum(map(bool, (failing, errored, skipped or 50, wrong, doubtful)))
         assert len(lines) <= 10
         assert len(headings) == kinds + len(gates) + 1
         assert lines[-1].startswith("50 of ")
@@ -125,7 +128,7 @@ def test_ten_lines_are_enough(failing: int, errored: int, skipped: int, wrong: i
 def test_lists_are_cut_and_say_so() -> None:
     """What is left out is counted, and the way to see it stands beside it; the gravest come first.
 
-    Each list gets an entry in turn while there is room, and a heading is never dropped.
+    Each list gets one entry, the first ones what is left, and a heading is never dropped.
     """
     whole = report(incidents("failing", 5), incidents("skipped", 6), findings=errors(3))
 
@@ -134,7 +137,7 @@ def test_lists_are_cut_and_say_so() -> None:
         "  FAILING-1  Title 1",
         "             test_it.py::test_1",
         "  and 4 more (-v lists them)",
-        "6 incidents are linked, but nothing here would catch them:",
+        "6 incidents could return unnoticed:",
         "  SKIPPED-1  Title 1    skipped",
         "  SKIPPED-2  Title 2    skipped",
         "  and 4 more (-v lists them)",
@@ -148,8 +151,8 @@ def test_one_list_has_the_room_of_all() -> None:
     lines = text_of(report(incidents("skipped", 20)))
 
     assert lines == [
-        "20 incidents are linked, but nothing here would catch them:",
-        *(f"  {f'SKIPPED-{n}':<10}  Title {n}    skipped" for n in range(1, 8)),
+        "20 incidents could return unnoticed:",
+        *(f"  {f'SKIPPED-{n}':<10}  {f'Title {n}':<8}    skipped" for n in range(1, 8)),
         "  and 13 more (-v lists them)",
         "0 of 20 incidents guarded (0 %), 20 linked",
     ]
@@ -183,16 +186,140 @@ def test_what_came_back_in_spite_of_a_test_is_always_shown() -> None:
     text = text_of(every)
 
     assert text[:-1] == [
-        "1 incident is linked, but nothing here would catch it:",
-        "  SKIPPED-1  Title 1    skipped",
-        "             recurred although guarded: A has a linked test",
-        "2 incidents repeat earlier ones, and no tests of their own pass:",
-        "  UNGUARDED-1   Title 1",
-        "                recurred although guarded: A has a linked test",
+        "2 incidents could return unnoticed, 2 repeat earlier ones:",
+        "  SKIPPED-1    Title 1    skipped",
+        "               recurred although guarded: A has a linked test",
+        "  UNGUARDED-1  Title 1    no test",
+        "               recurred although guarded: A has a linked test",
+        "1 incident repeats an earlier one, and no test of its own passes:",
         "  NOT-JUDGED-1  Title 1",
         "                recurred although guarded: A has a linked test",
     ]
-    assert sum(note in line for line in text_of(every, "everything")) == 4
+    assert sum(note in line for line in text_of(every, "everything")) == 5
+
+
+def rated(id: str, state: State, severity: str | None, **fields: Any) -> IncidentResult:
+    """Return an incident with a severity, and further fields of its post-mortem."""
+    (whole,) = incidents(state, 1)
+    known = {"title": f"Title of {id}", "severity": severity, **fields}
+    return whole._replace(
+        postmortem=Postmortem(id, **known), reason=whole.reason and "skipped: why"
+    )
+
+
+SEVERITIES = ("sev1", "sev2")
+
+
+def test_the_most_severe_incident_is_the_first_of_each_list() -> None:
+    """By the order of the policy; equal ones stay in the order of the registry."""
+    whole = report(
+        (
+            rated("A", "unguarded", "sev2"),
+            rated("B", "skipped", None),
+            rated("C", "skipped", "SEV-1"),
+            rated("D", "unguarded", "sev1", owner="payments"),
+            rated("E", "failing", "sev2"),
+            rated("F", "failing", "sev1"),
+            rated("G", "guarded", None),
+            rated("H", "guarded", "sev2"),
+        ),
+        policy=Policy(severities=SEVERITIES),
+    )
+
+    assert text_of(whole) == [
+        "Tests of 2 incidents fail; the problems may be back:",
+        "  F  sev1  Title of F",
+        "     test_it.py::test_1",
+        "  E  sev2  Title of E",
+        "     test_it.py::test_1",
+        "4 incidents could return unnoticed, 2 of them SEV-1:",
+        "  C  SEV-1            Title of C    skipped: why",
+        "  D  sev1   payments  Title of D    no test",
+        "  and 2 more (-v lists them)",
+        "2 of 8 incidents guarded (25 %), 6 linked; 2 have no regression test",
+    ]
+    assert [line.split()[0] for line in text_of(whole, "everything") if line[:3] != "   "] == [
+        *("Tests", "F", "E", "4", "C", "D", "A", "B", "2", "H", "G", "2")
+    ]
+
+
+def test_how_late_an_incident_is_counts_from_the_end_of_its_grace() -> None:
+    """Where there is a grace; without one its age is shown, and without a day its date."""
+    today = date(2026, 11, 20)
+    whole = report(
+        (
+            rated("A", "unguarded", None, date="2026-11-01"),
+            rated("B", "unguarded", None, date="2026-11-06"),
+            rated("C", "unguarded", None, date="last summer"),
+        ),
+    )
+
+    graced = text_of(whole._replace(policy=Policy(today=today, grace=14)), "everything")
+    other = text_of(whole._replace(policy=Policy(today=today)), "everything")
+
+    assert [line.partition("no test, ")[2] for line in (*graced[1:4], *other[1:4])] == [
+        *("5 days past grace", "in grace", "of last summer"),
+        *("19 days old", "14 days old", "of last summer"),
+    ]
+
+
+def test_what_passes_without_its_fix_is_not_listed_as_guarded() -> None:
+    """It has a list and a figure of its own, and the last line is not green."""
+    hollow = Proof("not-proven", date(2026, 11, 1))
+    old = Proof("not-proven", outdated=True)
+    whole = report(
+        (
+            rated("A", "guarded", None)._replace(proof=hollow),
+            rated("B", "guarded", None)._replace(proof=old),
+            rated("C", "skipped", None)._replace(proof=hollow),
+        )
+    )
+
+    lines = terminal.render_terminal_report(whole, "all", 80, "everything")
+
+    assert [line.text for line in lines] == [
+        "1 incident could return unnoticed:",
+        "  C  Title of C    skipped: why, passes without the fix",
+        "1 incident could return too: its test passes without the fix:",
+        "  A  Title of A    proof of 2026-11-01",
+        "1 incident is guarded:",
+        "  B  Title of B    1 test, proof outdated",
+        "2 of 3 incidents guarded (66 %), 0 of them proven, 1 passes without its fix, 3 linked",
+    ]
+    alone = report((rated("A", "guarded", None)._replace(proof=hollow),))
+    (*_, last) = terminal.render_terminal_report(alone, "all", 80, "last line")
+    assert last.colour == "yellow"
+
+
+LONG_FACTS = {
+    "title": "顧客に二重請求" * 5,
+    "owner": "the team of payments and refunds",
+    "date": "2020-01-01",
+}
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
+@pytest.mark.parametrize("id", ["PM-1", "2026-03-02-checkout-charged-customers-twice"])
+def test_titles_leave_room_for_the_facts(width: int, id: str) -> None:
+    """Wide characters take two columns; a line is wrapped only where they leave fewer than 20."""
+    policy = Policy(today=date(2026, 11, 20), grace=14)
+    rows = tuple(rated(f"{id}{n}", "skipped", "critical outage", **LONG_FACTS) for n in range(3))
+
+    lines = text_of_width(report(rows, policy=policy), width)
+
+    facts = f"  {id}0  critica...  the team of p...  "
+    remark = "    skipped, 2501 days late"
+    for line in lines[1:4]:
+        assert line.startswith(f"  {id}")
+        assert line.endswith(("days late", "days past grace"))
+        assert measure_width(line) >= len(facts + remark) + 19
+        assert measure_width(line) <= width or len(facts + remark) + 20 > width
+
+
+def text_of_width(report: Report, width: int) -> list[str]:
+    """Return the lines of a report on a terminal of some columns."""
+    lines = terminal.render_terminal_report(report, "all", width, "ten lines")
+    return [line.text for line in lines]
 
 
 def test_everything_is_everything() -> None:
@@ -218,10 +345,9 @@ def test_everything_is_everything() -> None:
         "A test of 1 incident broke in its setup or teardown; nothing can be said:",
         "  ERRORED-1  Title 1",
         "             test_it.py::test_1",
-        "1 incident is linked, but nothing here would catch it:",
-        "  KNOWN-BROKEN-1  Title 1    known-broken",
-        "12 incidents have no regression test:",
-        *(f"  {f'UNGUARDED-{n}':<12}  Title {n}" for n in range(1, 13)),
+        "13 incidents could return unnoticed:",
+        "  KNOWN-BROKEN-1  Title 1     known-broken",
+        *(f"  {f'UNGUARDED-{n}':<14}  {f'Title {n}':<8}    no test" for n in range(1, 13)),
         "A test of 1 incident did not run:",
         "  NOT-RUN-1  Title 1    not-run",
         "1 incident is guarded by something else, not checked here:",

@@ -96,7 +96,7 @@ class TestCase(unittest.TestCase):
         "        test_it.py::test_fails",
         "  PM-4",
         "        test_it.py::TestCase::test_fails",
-        "1 incident is linked, but nothing here would catch it:",
+        "1 incident could return unnoticed:",
         "  PM-3    skipped: no server",
         "2 incidents are guarded:",
         "  PM-2    1 test",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import RunPytest, report_of, with_workers_too
+from conftest import RunPytest, gapless_report, with_workers_too
 from report_schema import read_report
 from server import Asked, Reply, Server
 
@@ -70,11 +70,11 @@ def test_a_url_in_our_form_is_a_registry_like_a_file(
     result = run()
 
     assert f"postmortem: {server.url}/pm.yml (2 post-mortems)" in result.outlines
-    assert report_of(result) == [
+    assert gapless_report(result) == [
         "1 error in links or registry:",
         "  test_it.py:7: unknown post-mortem 'XYZ'; correct the id, or add the post-mortem to the"
         " registry",
-        "1 of 2 incidents guarded (50 %), 1 linked; 1 has no regression test (-v lists them)",
+        "1 of 2 incidents guarded (50 %), 1 linked; 1 has no regression test",
     ]
     assert result.ret == 1
     assert server.paths() == ["/pm.yml"]
@@ -84,12 +84,12 @@ def test_what_has_not_changed_is_not_sent_again(
     suite: Path, run: RunPytest, server: Server
 ) -> None:
     """The second run asks with the ETag of the first, and a 304 is as good as an answer."""
-    first = report_of(run())
+    first = gapless_report(run())
     server.on("/pm.yml", Reply(status=304))
 
     second = run()
 
-    assert report_of(second) == first
+    assert gapless_report(second) == first
     assert f"postmortem: {server.url}/pm.yml (2 post-mortems)" in second.outlines
     assert [asked.headers.get("if-none-match") for asked in server.asked] == [None, '"1"']
 
@@ -103,7 +103,7 @@ def test_what_has_changed_takes_the_place_of_the_copy(
 
     result = run()
 
-    assert report_of(result)[-1].startswith("2 of 3 incidents guarded (66 %), 2 linked")
+    assert gapless_report(result)[-1].startswith("2 of 3 incidents guarded (66 %), 2 linked")
     assert result.ret == 0
 
 
@@ -119,13 +119,13 @@ def test_the_last_good_copy_serves_when_the_network_does_not(
     assert "postmortem: URL/pm.yml (a copy of THEN, AGE old) (2 post-mortems)" in steady(
         result.outlines, server
     )
-    assert steady(report_of(result), server) == [
+    assert steady(gapless_report(result), server) == [
         "2 warnings:",
         "  URL/pm.yml: it can't be read: WAIT; a copy of THEN, AGE old, is used; ask again later,"
         " or let runs read the file that `pytest-postmortem sync` writes",
         "  test_it.py:7: unknown post-mortem 'XYZ'; it may exist all the same, as the registry is"
         " partial: URL/pm.yml is a copy of THEN, AGE old",
-        "1 of 2 incidents guarded (50 %), 1 linked; 1 has no regression test (-v lists them)",
+        "1 of 2 incidents guarded (50 %), 1 linked; 1 has no regression test",
     ]
     assert result.ret == 0
 
@@ -138,7 +138,7 @@ def test_without_a_copy_the_tests_run_all_the_same(
 
     result = run("--postmortem-fail-under=90", "--postmortem-report=json:report.json")
 
-    assert steady(report_of(result), server)[1:] == [
+    assert steady(gapless_report(result), server)[1:] == [
         "1 warning:",
         "  URL/pm.yml: it can't be read: the credential is missing or was refused (HTTP 401); its"
         " ids are not checked, and gates are not judged; check the token, and that it has not"
@@ -166,9 +166,8 @@ def test_what_else_is_known_is_judged_without_the_rest(
 
     result = run(f"--postmortem-registry={server.url}/pm.yml", "--postmortem-registry=own.yml")
 
-    assert report_of(result)[-1] == (
-        "1 of 2 incidents guarded, 1 linked; 1 has no regression test (-v lists them), 1 id not"
-        " checked"
+    assert gapless_report(result)[-1] == (
+        "1 of 2 incidents guarded, 1 linked; 1 has no regression test, 1 id not checked"
     )
     assert result.ret == 0
 
@@ -184,7 +183,7 @@ def test_who_wants_it_is_failed_by_an_unreachable_registry(
 
     result = run("-k", "login", "-o", "postmortem_unreachable=error")
 
-    assert report_of(result)[0] == "1 error in links or registry:"
+    assert gapless_report(result)[0] == "1 error in links or registry:"
     assert result.ret == 1
     result.assert_outcomes(passed=1)
 
@@ -200,7 +199,7 @@ def test_offline_no_socket_is_opened(
 
     result = run("-o", "postmortem_offline=true")
 
-    said = " ".join(steady(report_of(result), server))
+    said = " ".join(steady(gapless_report(result), server))
     assert "URL/pm.yml: it can't be read: postmortem_offline is set;" in said
     assert ("a copy of THEN, AGE old, is used" in said) is copy
     assert len(server.asked) == asked
@@ -210,7 +209,9 @@ def test_offline_no_socket_is_opened(
 def test_without_a_cache_every_run_asks_anew(suite: Path, run: RunPytest, server: Server) -> None:
     """``-p no:cacheprovider`` keeps nothing, and nothing is missing."""
     for _ in range(2):
-        assert report_of(run("-p", "no:cacheprovider"))[-1].startswith("1 of 2 incidents guarded")
+        assert gapless_report(run("-p", "no:cacheprovider"))[-1].startswith(
+            "1 of 2 incidents guarded"
+        )
 
     assert [asked.headers.get("if-none-match") for asked in server.asked] == [None, None]
     assert not (suite / ".pytest_cache").exists()
@@ -228,8 +229,8 @@ def test_a_file_that_names_a_source_adds_to_what_is_there(
     result = run("--postmortem-registry=pm.yml", "-v")
 
     assert f"postmortem: {server.url}/pm.yml, pm.yml (3 post-mortems)" in result.outlines
-    assert "  PM-2  Charged twice    an alert does" in report_of(result)
-    assert report_of(result)[-1] == "2 of 2 incidents guarded (100 %), 2 linked; 1 exempt"
+    assert "  PM-2  sev2  Charged twice    an alert does" in gapless_report(result)
+    assert gapless_report(result)[-1] == "2 of 2 incidents guarded (100 %), 2 linked; 1 exempt"
 
 
 @with_workers_too
@@ -243,7 +244,7 @@ def test_a_registry_that_was_found_may_name_a_source(
 
     result = run()
 
-    assert report_of(result)[-1].startswith("1 of 2 incidents guarded (50 %)")
+    assert gapless_report(result)[-1].startswith("1 of 2 incidents guarded (50 %)")
     assert server.paths() == ["/pm.yml"]
 
 
@@ -255,7 +256,7 @@ def test_what_a_registry_lacks_by_its_nature_is_said(
 
     result = run()
 
-    assert steady(report_of(result), server)[:2] == [
+    assert steady(gapless_report(result), server)[:2] == [
         "1 warning:",
         "  test_it.py:7: unknown post-mortem 'XYZ'; it may exist all the same, as the registry is"
         " partial: URL/pm.yml: it lists the newest alone",
@@ -361,7 +362,7 @@ def test_two_runs_at_the_same_time_do_each_other_no_harm(
 
     result = pytester.runpytest()
 
-    assert report_of(result)[-1].startswith("1 of 2 incidents guarded (50 %)")
+    assert gapless_report(result)[-1].startswith("1 of 2 incidents guarded (50 %)")
 
 
 def validated(asked: Asked) -> bool:
@@ -380,7 +381,7 @@ def test_what_a_copy_said_of_itself_is_forgotten_with_it(
 
     result = run()
 
-    assert report_of(result)[0] == "1 error in links or registry:"
+    assert gapless_report(result)[0] == "1 error in links or registry:"
     assert result.ret == 1
 
 
@@ -405,7 +406,7 @@ def test_what_is_said_beside_the_entries_is_no_less_fresh(
     result = run()
 
     fresh = run("-p", "no:cacheprovider")
-    assert report_of(result) == report_of(fresh)
+    assert gapless_report(result) == gapless_report(fresh)
     assert result.ret == fresh.ret
 
 
@@ -428,7 +429,7 @@ def test_tests_that_only_the_registry_names_are_known_to_workers(
 
     result = run("-p", "no:cacheprovider")
 
-    assert report_of(result)[-1] == "0 of 1 incident guarded (0 %), 1 linked"
+    assert gapless_report(result)[-1] == "0 of 1 incident guarded (0 %), 1 linked"
     assert server.paths() == ["/pm.yml"]
 
 
@@ -454,7 +455,7 @@ def test_another_value_of_a_variable_is_another_registry(
     assert "unknown post-mortem 'PM-blue'" in pytester.runpytest().stdout.str()
     monkeypatch.setenv("TEAM", "blue")
 
-    assert report_of(pytester.runpytest())[-1] == "1 of 1 incident guarded (100 %), 1 linked"
+    assert gapless_report(pytester.runpytest())[-1] == "1 of 1 incident guarded (100 %), 1 linked"
 
 
 def test_incidents_are_selected_by_what_may_not_be_shown(
@@ -506,7 +507,7 @@ def test_a_list_that_shrinks_to_nothing_is_not_believed(
         result = run("--postmortem-fail-under=100", "--postmortem-report=json:report.json")
 
         assert result.ret == 0
-        lines = steady(report_of(result), server)
+        lines = steady(gapless_report(result), server)
         assert f"  URL/pm.yml: {SHRUNK}" in lines
         report = read_report(suite / "report.json")
         assert [gate["judged"] for gate in report["gates"]] == [False]

@@ -48,10 +48,10 @@ def test_a_plugin_reads_what_is_neither_file_nor_address(suite: Path, run: RunPy
 
     assert "postmortem: notion:DATABASE (2 post-mortems)" in result.outlines
     assert report_of(result) == [
-        "1 incident has no regression test:",
-        "  2",
+        "1 incident could return unnoticed:",
+        "  2    no test",
         "1 incident is guarded:",
-        "  PM-1  Login loop    1 test",
+        "  PM-1  1  Login loop    1 test",
         "1 of 2 incidents guarded (50 %), 1 linked; 1 has no regression test",
     ]
     assert (suite / "calls").read_text() == "notion:DATABASE\n"

@@ -20,6 +20,7 @@ from pytest_postmortem.reports.data.compare import (
     group_changes_by_kind,
 )
 from pytest_postmortem.reports.markdown import (
+    LONGEST_NAME,
     LONGEST_TEXT,
     MOST_ROWS,
     MarkdownSection,
@@ -231,6 +232,8 @@ def _shorten_change(change: IncidentChange) -> IncidentChange:
         shorten_text(change.title, LONGEST_TEXT),
         None if change.url and len(change.url) > 4 * LONGEST_TEXT else change.url,
         change.reason and shorten_text(change.reason, LONGEST_TEXT),
+        change.severity and shorten_text(change.severity, LONGEST_NAME),
+        change.owner and shorten_text(change.owner, LONGEST_NAME),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from pytest_postmortem.report_formats import ReportSubject, describe_report_types
 
-SORT_KEYS = ("id", "title", "date", "severity", "class", "state", "owner")
+SORT_KEYS = ("severity", "registry", "id", "title", "date", "class", "state", "owner")
 """What a list can be sorted by."""
 
 SCAN_SOURCES = ("names", "fixes")
@@ -78,7 +78,7 @@ def declare_list_arguments(parser: argparse.ArgumentParser) -> None:
         "--sort",
         choices=SORT_KEYS,
         metavar="KEY",
-        help=f"{', '.join(SORT_KEYS[:-1])} or {SORT_KEYS[-1]} (default: the order of the registry)",
+        help=f"{', '.join(SORT_KEYS[:-1])} or {SORT_KEYS[-1]} (default: severity)",
     )
     _add_listing_options(parser)
 

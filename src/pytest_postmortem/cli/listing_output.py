@@ -15,12 +15,14 @@ from pytest_postmortem.reports.markdown import (
     escape_markdown,
     format_markdown_link,
     format_proof_strength,
+    passes_without_fix,
 )
-from pytest_postmortem.text import sanitize_line
+from pytest_postmortem.reports.terminal import LONGEST_OWNER
+from pytest_postmortem.text import sanitize_line, shorten_to_width
 
 LIST_FORMAT = 1
 
-LIST_COLUMNS = ("id", "date", "severity", "class", "state", "title")
+LIST_COLUMNS = ("id", "date", "severity", "owner", "class", "state", "repeats", "title")
 MOST_REASONS = 3
 """Reasons that are listed before the others are only counted."""
 
@@ -37,6 +39,14 @@ def render_incident_columns(rows: Sequence[IncidentRow], width: int | None, *, r
     names = [name for name in LIST_COLUMNS if any(_format_list_cell(row, name) for row in rows)]
     cells = [[name.upper() for name in names]]
     cells += [[_format_list_cell(row, name) for name in names] for row in rows]
+    if width is not None:
+        cells = [
+            [
+                shorten_to_width(cell, LONGEST_OWNER) if name == "owner" else cell
+                for name, cell in zip(names, line, strict=True)
+            ]
+            for line in cells
+        ]
     lines = [] if not rows else [*_align_cells(cells, width), ""]
     return (
         "\n".join(
@@ -67,8 +77,17 @@ def _format_unknown_reasons(rows: Sequence[IncidentRow]) -> Iterator[str]:
 
 
 def _format_list_cell(row: IncidentRow, name: str) -> str:
-    text = row.fields[name] or ""
-    return "" if name == "title" and text == row.fields["id"] else sanitize_line(text)
+    return sanitize_line(_get_list_fact(row, name))
+
+
+def _get_list_fact(row: IncidentRow, name: str) -> str:
+    """Return the text of a column; a state is not shown as fine where its proof says otherwise."""
+    text = str(row.fields["recurs" if name == "repeats" else name] or "")
+    if name == "title" and text == row.fields["id"]:
+        return ""
+    if name == "state" and text == "guarded" and passes_without_fix(row.fields):
+        return f"{text} (not-proven)"
+    return text
 
 
 def _align_cells(cells: Sequence[Sequence[str]], width: int | None) -> Iterator[str]:
@@ -96,11 +115,16 @@ def render_incident_table(rows: Sequence[IncidentRow], *, read: bool) -> str:
     """Return a list as a table in Markdown."""
     lines = [f"{escape_markdown(format_state_counts(rows, read=read))}", ""]
     if rows:
-        names = ("incident", *LIST_COLUMNS[1:5])
+        columns = [
+            name
+            for name in LIST_COLUMNS[1:-1]
+            if name not in ("owner", "repeats") or any(_get_list_fact(row, name) for row in rows)
+        ]
+        names = ("incident", *columns)
         lines += [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
     for row in rows:
         title = "" if row.shown.title == row.shown.id else f" {row.shown.title}"
-        facts = (escape_markdown(row.fields[name] or "") for name in LIST_COLUMNS[1:5])
+        facts = (escape_markdown(_get_list_fact(row, name)) for name in columns)
         lines.append(
             f"| {' | '.join((format_markdown_link(row.shown.id + title, row.shown.url), *facts))} |"
         )

@@ -19,7 +19,7 @@ from typing import Any
 from pytest_postmortem.cli import EXIT_NOT_JUDGED
 from pytest_postmortem.cli.project import Project, configure_without_conftest
 from pytest_postmortem.errors import Problem, ReportError
-from pytest_postmortem.evaluation.evaluate import evaluate, is_incident_selected, normalize_severity
+from pytest_postmortem.evaluation.evaluate import evaluate, is_incident_selected
 from pytest_postmortem.evaluation.links import build_implied_registry
 from pytest_postmortem.model import (
     Link,
@@ -44,7 +44,9 @@ from pytest_postmortem.report_model import STATES, IncidentResult, Report
 from pytest_postmortem.reports.data import report_reader
 from pytest_postmortem.reports.data.merge import merge_reports
 from pytest_postmortem.reports.json_report import build_report_document
+from pytest_postmortem.reports.markdown import passes_without_fix
 from pytest_postmortem.reports.redaction import redact_postmortem
+from pytest_postmortem.reports.severity_order import build_severity_ranking
 from pytest_postmortem.text import sanitize_line
 
 
@@ -145,11 +147,17 @@ class ListQuery:
 
 
 def select_rows(rows: Iterable[IncidentRow], query: ListQuery) -> list[IncidentRow]:
-    """Return the selected rows in order; those without the sort key come last."""
+    """Return the selected rows in order, most severe first; those without the sort key come last.
+
+    Rows with equal keys, and all where the key is ``registry``, are in the order of the registry.
+    """
     selected_rows = [row for row in rows if _is_row_selected(row, query)]
-    if query.sort is None:
+    if query.sort == "registry":
         return selected_rows
-    key = _build_sort_key(query.sort, query.severities)
+    if query.sort in (None, "severity"):
+        rank = build_severity_ranking(query.severities)
+        return sorted(selected_rows, key=lambda row: rank(row.fields["severity"]))
+    key = _build_sort_key(query.sort)
     sorted_rows = sorted(
         (row for row in selected_rows if _format_sort_text(row, query.sort)), key=key
     )
@@ -173,17 +181,14 @@ def _format_sort_text(row: IncidentRow, name: str) -> str:
     return str(row.fields.get(name) or "")
 
 
-def _build_sort_key(name: str, severities: Sequence[str]) -> Callable[[IncidentRow], Any]:
+def _build_sort_key(name: str) -> Callable[[IncidentRow], Any]:
     ranks: Mapping[str, int] = {}
     if name == "state":
         ranks = {word: rank for rank, word in enumerate(ROW_STATES)}
-    elif name == "severity":
-        ranks = {normalize_severity(severity): rank for rank, severity in enumerate(severities)}
 
     def build_row_key(row: IncidentRow) -> tuple[int, list[tuple[int, str]]]:
         text = _format_sort_text(row, name)
-        sort_text = normalize_severity(text) if name == "severity" else text
-        return ranks.get(sort_text, len(ranks)), _build_natural_key(text)
+        return ranks.get(text, len(ranks)), _build_natural_key(text)
 
     return build_row_key
 
@@ -312,14 +317,35 @@ def _apply_code_state(row: IncidentRow, unread: UnreadLinks) -> IncidentRow:
     return replace(row, fields={**row.fields, "state": state, "reason": reason})
 
 
+MUTED_STATES = ("skipped", "known-broken")
+"""The states of incidents whose tests can't fail a run, though they are linked."""
+
+
+def _format_state_count(counts: Mapping[str, int], state: str) -> str:
+    return f"{counts[state]} {state.replace('-', ' ')}"
+
+
 def format_state_counts(rows: Sequence[IncidentRow], *, read: bool) -> str:
     """Return the one line below a list: how many incidents are in each state.
 
-    ``read`` says that the states are those of the code alone.
+    ``read`` says that the states are those of the code alone. Then skipped and broken tests are
+    linked all the same, as in the figures of a run.
     """
     counts = Counter(row.state for row in rows)
-    words = [f"{counts[word]} {word.replace('-', ' ')}" for word in ROW_STATES if counts[word]]
     if not rows:
         return "no incident"
+    muted = [state for state in MUTED_STATES if counts[state]] if read else []
+    linked = [f"{_format_state_count(counts, state)}" for state in muted]
+    counts["linked"] += sum(counts[state] for state in muted)
+    words = [
+        _format_state_count(counts, state)
+        + (f" ({', '.join(linked)})" if state == "linked" and linked else "")
+        for state in ROW_STATES
+        if counts[state] and state not in muted
+    ]
+    hollow = sum(row.state == "guarded" and passes_without_fix(row.fields) for row in rows)
+    if hollow:
+        verb = "passes without its fix" if hollow == 1 else "pass without their fix"
+        words = [f"{word} ({hollow} {verb})" if " guarded" in word else word for word in words]
     text = f"{format_count(len(rows))}: {', '.join(words)}"
     return f"{text} (read from the code; a run of pytest says what is guarded)" if read else text

@@ -298,7 +298,8 @@ def _describe_recurrence(
     earlier = registry.find(postmortem.recurs)
     if earlier is None:
         open_ = registry.partial or registry.unreachable
-        return None if open_ else f"repeats {postmortem.recurs}, which is not in the registry"
+        unknown = "" if open_ else ", which is not in the registry"
+        return f"repeats {postmortem.recurs}{unknown}"
     if earlier is postmortem:
         return None
     if tests.get(earlier.id):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 
 from pytest_postmortem.evaluation.evaluate import (
     compute_percentage,
@@ -322,12 +323,19 @@ def _has_severity_in(incident: IncidentResult, severities: Sequence[str]) -> boo
     )
 
 
+def count_days_past_grace(day: date | None, policy: Policy) -> int | None:
+    """Return how many days ago the grace of an incident of this day ended, at most 0 while it has
+    some; None where a date is not known.
+    """
+    if day is None or policy.today is None:
+        return None
+    return (policy.today - day).days - policy.grace
+
+
 def _is_in_grace(incident: IncidentResult, policy: Policy) -> bool:
     """Return whether an incident is within its grace period; False without a date."""
-    day = incident.postmortem.day
-    if day is None or policy.today is None or not policy.grace:
-        return False
-    return (policy.today - day).days <= policy.grace
+    days = count_days_past_grace(incident.postmortem.day, policy)
+    return bool(policy.grace) and days is not None and days <= 0
 
 
 def _format_incident_ids(incidents: Sequence[IncidentResult], most: int = 5) -> str:

@@ -132,7 +132,7 @@ def _count_history_tests(
         for incident in past.get("incidents") or ()
         if str(incident["id"]).casefold() in required
         for event in incident.get("events") or ()
-        if event.get("day")
+        if event.get("day") and event["kind"] in ("linked", "lost")
     ]
     if not events:
         yield from ((point["day"], point["linked"]) for point in past.get("points") or ())

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_postmortem.report_model import SETTLED_STATES
+from pytest_postmortem.reports.severity_order import build_severity_ranking
 
 MOST_ANNOTATIONS = 10
 """GitHub shows at most ten errors and ten warnings of a step."""
@@ -22,10 +23,16 @@ def render_github_report(document: Mapping[str, Any]) -> str:
 
 
 def render_workflow_commands(document: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the workflow commands for failing incidents, recurrences, findings and gates."""
+    """Return the workflow commands for failing incidents, recurrences, findings and gates.
+
+    The most severe incidents come first, since a forge shows only some.
+    """
+    rank = build_severity_ranking(document["policy"].get("severities") or ())
+    incidents = sorted(document["incidents"], key=lambda incident: rank(incident["severity"]))
+    ranked = {**document, "incidents": incidents}
     rows = [
-        *_annotate_failing_incidents(document),
-        *_annotate_recurrences(document),
+        *_annotate_failing_incidents(ranked),
+        *_annotate_recurrences(ranked),
         *_annotate_findings(document),
         *_annotate_gates(document),
     ]

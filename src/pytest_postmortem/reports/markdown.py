@@ -8,8 +8,11 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from pytest_postmortem.documents.action_progress import classify_action_progress
-from pytest_postmortem.evaluation.evaluate import compute_percentage
-from pytest_postmortem.model import NodeKey, format_count
+from pytest_postmortem.evaluation.evaluate import compute_percentage, normalize_severity
+from pytest_postmortem.evaluation.gates import count_days_past_grace
+from pytest_postmortem.model import NodeKey, Policy, format_count, parse_iso_date
+from pytest_postmortem.report_model import COULD_RETURN_STATES
+from pytest_postmortem.reports.severity_order import build_severity_ranking
 from pytest_postmortem.text import shorten_text
 
 ZERO_WIDTH_SPACE = "\u200b"
@@ -70,18 +73,44 @@ def _escape_line_start(mark: str) -> str:
     return f"{mark}\\" if mark.isdigit() else f"\\{mark}"
 
 
-STATE_SECTIONS: tuple[tuple[tuple[str, ...], str, bool], ...] = (
-    (("failing",), "The problem may be back", True),
-    (("errored",), "Nothing can be said, a set-up or tear-down broke", True),
-    (("skipped", "known-broken"), "Linked, but nothing here would catch it", True),
-    (("unguarded",), "No regression test", True),
-    (("not-run",), "Not run", False),
-    (("not-judged",), "Not judged here", False),
-    (("declared",), "Guarded by something else", False),
-    (("exempt",), "Exempt", False),
-    (("guarded",), "Guarded", False),
+class StateSection(NamedTuple):
+    """The incidents of some states under a heading; ``opened`` says that it is not folded.
+
+    ``required`` and ``hollow`` select among these, by whether they are required, and whether their
+    tests pass without the fix; None takes both.
+    """
+
+    states: tuple[str, ...]
+    title: str
+    sign: str = "▫️"
+    opened: bool = False
+    required: bool | None = None
+    hollow: bool | None = None
+
+    def is_section_of(self, incident: Mapping[str, Any]) -> bool:
+        """Say whether an incident belongs in this section."""
+        return (
+            incident["state"] in self.states
+            and self.required in (None, bool(incident.get("required", True)))
+            and self.hollow in (None, passes_without_fix(incident))
+        )
+
+
+STATE_SECTIONS = (
+    StateSection(("failing",), "The problem may be back", "❌", opened=True),
+    StateSection(
+        ("errored",), "Nothing can be said, a set-up or tear-down broke", "⚠️", opened=True
+    ),
+    StateSection(COULD_RETURN_STATES, "Could return unnoticed", "⬜", opened=True, required=True),
+    StateSection(("guarded", "not-run"), "Passes without its fix", "⬜", opened=True, hollow=True),
+    StateSection(COULD_RETURN_STATES, "Older, needs no test", required=False),
+    StateSection(("not-run",), "Not run", hollow=False),
+    StateSection(("not-judged",), "Not judged here"),
+    StateSection(("declared",), "Guarded by something else"),
+    StateSection(("exempt",), "Exempt"),
+    StateSection(("guarded",), "Guarded", "✅", hollow=False),
 )
-"""The states under their headings, and whether they are opened at once."""
+"""The sections of a report, most severe first; an incident is in one of them."""
 
 MOST_OPEN = 25
 """A section with more rows is folded, so that a comment stays readable."""
@@ -95,15 +124,11 @@ MOST_ITEMS = 5
 LONGEST_REPORT = 60_000
 """The characters of a whole report: GitHub refuses a comment of more than 65,536."""
 
+LONGEST_NAME = 40
+"""The characters of a severity or an owner in a sentence."""
+
 LONGEST_TEXT = 500
 """The characters of one text, such as a title or a reason; of an address four times as many."""
-
-STATE_SIGNS: Mapping[str, str] = {
-    "failing": "❌",
-    "errored": "⚠️",
-    "guarded": "✅",
-    "unguarded": "⬜",
-}
 
 REDUNDANT_VERDICTS: Mapping[str, str] = {"skipped": "skipped", "failing": "fails-with-fix"}
 """The verdicts of `prove` that say no more than a state does."""
@@ -177,10 +202,37 @@ def _render_section(section: MarkdownSection, rows: Sequence[str], brief: bool =
     return f"#### {heading}\n\n{text}"
 
 
+def passes_without_fix(incident: Mapping[str, Any]) -> bool:
+    """Say whether the tests of an incident pass without its fix, by a proof that is still valid."""
+    proof = incident.get("proof") or {}
+    hollow = proof.get("verdict") == "not-proven" and not proof.get("outdated")
+    return bool(incident["tests"]) and hollow
+
+
 def _format_report_headline(document: Mapping[str, Any]) -> str:
     failing = sum(incident["state"] == "failing" for incident in document["incidents"])
     back = f"❌ {format_count(failing)} may be back; " if failing else ""
-    return f"{back}{format_report_figures(document)}"
+    open_incidents = [
+        incident
+        for incident in document["incidents"]
+        if incident["state"] in COULD_RETURN_STATES and incident.get("required", True)
+    ]
+    count = format_count(len(open_incidents)) if not failing else str(len(open_incidents))
+    urgency = _format_urgency(document, open_incidents)
+    could_return = f"{count} could return unnoticed{urgency}; " if open_incidents else ""
+    return f"{back}{could_return}{format_report_figures(document)}"
+
+
+def _format_urgency(document: Mapping[str, Any], incidents: Sequence[Mapping[str, Any]]) -> str:
+    """Say how many of some incidents are of the highest severity, where one is known."""
+    rank = build_severity_ranking(document["policy"].get("severities") or ())
+    severities = sorted((incident["severity"] for incident in incidents), key=rank)
+    if len(severities) < 2 or not severities[0]:
+        return ""
+    highest = normalize_severity(severities[0])
+    count = sum(normalize_severity(severity or "") == highest for severity in severities)
+    number = "all" if count == len(severities) else f"{count} of them"
+    return f", {number} {escape_markdown(shorten_text(severities[0], LONGEST_NAME))}"
 
 
 def format_report_figures(document: Mapping[str, Any]) -> str:
@@ -193,6 +245,12 @@ def format_report_figures(document: Mapping[str, Any]) -> str:
         f" ({compute_percentage(guarded, required):g} %)" if totals["percent"] is not None else ""
     )
     proven = f", {totals['proven']} of them proven" if totals["proven"] else ""
+    hollow = sum(
+        incident["state"] == "guarded" and passes_without_fix(incident)
+        for incident in document["incidents"]
+    )
+    if hollow:
+        proven += f", {hollow} {'passes without its' if hollow == 1 else 'pass without their'} fix"
     return (
         f"{guarded} of {format_count(required)} guarded{share}{proven}, {totals['linked']} linked"
     )
@@ -216,30 +274,38 @@ def format_report_notes(document: Mapping[str, Any]) -> Iterator[str]:
 
 def build_markdown_sections(document: Mapping[str, Any]) -> Iterator[MarkdownSection]:
     """Yield the sections of the report, most severe first."""
-    today = document["policy"].get("today")
-    for states, title, opened in STATE_SECTIONS:
-        incidents = [incident for incident in document["incidents"] if incident["state"] in states]
+    policy = document["policy"]
+    rank = build_severity_ranking(policy.get("severities") or ())
+    for rule in STATE_SECTIONS:
+        incidents = [incident for incident in document["incidents"] if rule.is_section_of(incident)]
+        incidents.sort(key=lambda incident: rank(incident["severity"]))
         if incidents:
+            has_owner = any(incident.get("owner") for incident in incidents)
             rows, brief = [], []
             for incident in incidents[:MOST_ROWS]:
-                remarks = [*_format_incident_remarks(incident)]
-                items = _format_open_items(incident, today)
-                rows.append(_format_incident_row(incident, [*remarks, *items]))
-                brief.append(_format_incident_row(incident, remarks))
+                remarks = [*_format_incident_remarks(incident, policy)]
+                items = _format_open_items(incident, policy.get("today"))
+                rows.append(_format_incident_row(incident, [*remarks, *items], has_owner))
+                brief.append(_format_incident_row(incident, remarks, has_owner))
+            urgency = _format_urgency(document, incidents) if rule.opened else ""
             yield MarkdownSection(
-                f"{title}: {format_count(len(incidents))}",
-                f"{STATE_SIGNS.get(states[0], '▫️')} ",
-                "| incident | severity | date | |\n|---|---|---|---|\n",
+                f"{rule.title}: {format_count(len(incidents))}{urgency}",
+                f"{rule.sign} ",
+                "| incident | severity | owner | date | |\n|---|---|---|---|---|\n"
+                if has_owner
+                else "| incident | severity | date | |\n|---|---|---|---|\n",
                 rows,
                 brief,
                 len(incidents),
                 "incident",
-                folded=not opened or len(incidents) > MOST_OPEN,
+                folded=not rule.opened or len(incidents) > MOST_OPEN,
             )
     yield from _build_findings_section(document["findings"])
 
 
-def _format_incident_row(incident: Mapping[str, Any], remarks: Sequence[str]) -> str:
+def _format_incident_row(
+    incident: Mapping[str, Any], remarks: Sequence[str], has_owner: bool
+) -> str:
     title = (
         "" if incident["title"] == incident["id"] else f" {_escape_limited_text(incident['title'])}"
     )
@@ -248,9 +314,10 @@ def _format_incident_row(incident: Mapping[str, Any], remarks: Sequence[str]) ->
         shorten_text(incident["id"], LONGEST_TEXT),
         None if url and len(url) > 4 * LONGEST_TEXT else url,
     )
-    facts = (incident["severity"], incident["date"])
-    severity, date = (_escape_limited_text(fact) if fact else "" for fact in facts)
-    return f"| {name}{title} | {severity} | {date} | {'<br>'.join(remarks)} |"
+    owner = (incident.get("owner"),) if has_owner else ()
+    facts = (incident["severity"], *owner, incident["date"])
+    cells = (_escape_limited_text(fact) if fact else "" for fact in facts)
+    return f"| {' | '.join((name + title, *cells, '<br>'.join(remarks)))} |"
 
 
 def _escape_limited_text(text: str) -> str:
@@ -258,8 +325,14 @@ def _escape_limited_text(text: str) -> str:
     return escape_markdown(shorten_text(text, LONGEST_TEXT))
 
 
-def _format_incident_remarks(incident: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the facts on an incident: reason, tests, proof."""
+def _format_incident_remarks(
+    incident: Mapping[str, Any], policy: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield the facts on an incident: reason, lateness, tests, proof."""
+    if incident["state"] == "unguarded":
+        yield "no test"
+    if incident["state"] in COULD_RETURN_STATES and incident.get("required", True):
+        yield from _format_lateness(incident, policy)
     if incident["reason"]:
         yield _escape_limited_text(incident["reason"])
     if incident.get("note"):
@@ -276,6 +349,15 @@ def _format_incident_remarks(incident: Mapping[str, Any]) -> Iterator[str]:
         incident["state"]
     ):
         yield _format_markdown_proof(incident["proof"])
+
+
+def _format_lateness(incident: Mapping[str, Any], policy: Mapping[str, Any]) -> Iterator[str]:
+    """Yield how long ago the grace of an incident ended, where there is a grace."""
+    grace = int(policy.get("grace") or 0)
+    judged_by = Policy(today=parse_iso_date(policy.get("today")), grace=grace)
+    days = count_days_past_grace(parse_iso_date(incident["date"]), judged_by)
+    if grace and days is not None:
+        yield f"{format_count(days, 'day')} past grace" if days > 0 else "in grace"
 
 
 def _format_open_items(incident: Mapping[str, Any], today: str | None) -> Iterator[str]:
@@ -296,7 +378,7 @@ def _format_markdown_proof(proof: Mapping[str, Any]) -> str:
     if proof.get("outdated"):
         return "its proof is outdated"
     if proof["verdict"] == "not-proven":
-        return f"**hollow**: {_escape_limited_text(proof['reason'])}"
+        return f"**passes without its fix**: {_escape_limited_text(proof['reason'])}"
     day = f" on {proof['day']}" if proof["day"] else ""
     verdict = proof["verdict"].replace("-", " ")
     return _escape_limited_text(

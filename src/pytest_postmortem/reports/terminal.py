@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from pytest_postmortem.errors import PostmortemError
 from pytest_postmortem.evaluation.evaluate import compute_percentage, normalize_severity
+from pytest_postmortem.evaluation.gates import count_days_past_grace
 from pytest_postmortem.model import Finding, Postmortem, Proof, Registry, ShowLevel, format_count
-from pytest_postmortem.report_model import GateResult, IncidentResult, Report, State
+from pytest_postmortem.report_model import (
+    COULD_RETURN_STATES,
+    GateResult,
+    IncidentResult,
+    Report,
+    State,
+)
 from pytest_postmortem.reports.redaction import redact_postmortem, redact_reason
-from pytest_postmortem.text import sanitize_line
+from pytest_postmortem.reports.severity_order import build_severity_ranking
+from pytest_postmortem.text import measure_width, sanitize_line, shorten_to_width
 
 COVERAGE_TITLE = "incident coverage"
 LISTING_HINT = "-v lists them"
@@ -91,7 +99,7 @@ def render_terminal_report(
 
 def _build_last_line(report: Report, detail: TerminalDetail) -> TerminalLine:
     """Return the last line; with the number of warnings where these are not listed."""
-    text = sanitize_line(format_last_line(report, detail == "everything"))
+    text = sanitize_line(format_last_line(report, detail))
     warnings = sum(finding.severity == "warning" for finding in report.findings)
     if warnings and detail == "last line":
         text += f"; {format_count(warnings, 'warning')} (listed without -q)"
@@ -132,7 +140,10 @@ def format_pytest_header(registry: Registry | None, found: str | None) -> str | 
 
 
 def _allot_entries(sections: Sequence[TerminalSection], room: int) -> list[int]:
-    """Return how many entries each section may list, one more for each in turn while they fit."""
+    """Return how many entries each section may list while they fit.
+
+    Each section gets one, and the first ones get what is left.
+    """
     shown = [0] * len(sections)
 
     def grow_section(index: int) -> bool:
@@ -144,65 +155,62 @@ def _allot_entries(sections: Sequence[TerminalSection], room: int) -> list[int]:
         shown[index] += 1
         return True
 
-    while sum(map(grow_section, range(len(sections)))):
-        pass
+    for index in range(len(sections)):
+        grow_section(index)
+    for index in range(len(sections)):
+        while grow_section(index):
+            pass
     return shown
 
 
 def _build_terminal_sections(
     report: Report, show: ShowLevel | None, width: int, everything: bool
 ) -> Iterator[TerminalSection]:
-    """Yield the sections, most severe first; gaps and guards only with ``everything``."""
+    """Yield the sections, most severe first; what needs no work only with ``everything``.
+
+    An incident is in one of them.
+    """
     table = _IncidentTable(report, show, width, everything)
-    rank = _build_severity_order(report.policy.severities)
-    for heading in STATE_HEADINGS if everything else STATE_HEADINGS[:3]:
+    headings = (*WORK_HEADINGS, *(SETTLED_HEADINGS if everything else (RECURRED_HEADING,)))
+    for heading in headings:
         incidents = [incident for incident in report.incidents if heading.is_heading_of(incident)]
-        if heading.ranked:
-            incidents.sort(key=rank)
         if incidents:
             yield table.build_section(heading, incidents)
-    recurred = [incident for incident in report.incidents if _is_unlisted_recurrence(incident)]
-    if recurred and not everything:
-        yield table.build_section(RECURRED_HEADING, recurred)
-    hollow = [
-        incident
-        for incident in report.incidents
-        if incident.proof and incident.proof.hollow and incident.tests
-    ]
-    if hollow:
-        yield table.build_section(HOLLOW_HEADING, hollow, hollow=True)
     yield from _build_finding_sections(report.findings)
 
 
-def _is_unlisted_recurrence(incident: IncidentResult) -> bool:
-    """Say whether an incident came back in spite of a test, and nothing was done about it that
-    is known here; those under a heading that is always shown are listed there.
-    """
-    shown = any(heading.is_heading_of(incident) for heading in STATE_HEADINGS[:3])
-    return incident.is_open_recurrence and not shown
-
-
 class StateHeading(NamedTuple):
-    """The heading over the incidents of some states, in the singular and the plural."""
+    """The heading over the incidents of some states, in the singular and the plural.
+
+    ``required``, ``hollow`` and ``recurred`` select among these, by whether they are required,
+    their tests pass without the fix, and they repeat an earlier incident; None takes both.
+    ``urgent`` says that the highest severity belongs in the heading.
+    """
 
     states: tuple[State, ...]
     one: str
     many: str
     colour: LineColour = ""
     required: bool | None = None
-    ranked: bool = False
+    hollow: bool | None = None
+    recurred: bool | None = None
+    urgent: bool = False
 
     def is_heading_of(self, incident: IncidentResult) -> bool:
         """Say whether an incident belongs under this heading."""
-        fits = self.required is None or incident.required == self.required
-        return fits and incident.state in self.states
+        return (
+            incident.state in self.states
+            and self.required in (None, incident.required)
+            and self.hollow in (None, incident.passes_without_fix)
+            and self.recurred in (None, incident.is_open_recurrence)
+        )
 
     def text(self, count: int) -> str:
         """Return the heading over a number of incidents."""
         return self.one if count == 1 else self.many.format(count)
 
 
-STATE_HEADINGS = (
+WORK_HEADINGS = (
     StateHeading(
         ("failing",),
         "A test of 1 incident fails; the problem may be back",
@@ -216,27 +224,51 @@ STATE_HEADINGS = (
         "red",
     ),
     StateHeading(
-        ("known-broken", "skipped"),
-        "1 incident is linked, but nothing here would catch it",
-        "{} incidents are linked, but nothing here would catch them",
-        "yellow",
-    ),
-    StateHeading(
-        ("unguarded",),
-        "1 incident has no regression test",
-        "{} incidents have no regression test",
+        COULD_RETURN_STATES,
+        "1 incident could return unnoticed",
+        "{} incidents could return unnoticed",
         "yellow",
         required=True,
-        ranked=True,
+        urgent=True,
     ),
     StateHeading(
-        ("unguarded",),
+        ("guarded", "not-run"),
+        "1 incident could return too: its test passes without the fix",
+        "{} incidents could return too: their tests pass without the fix",
+        "yellow",
+        hollow=True,
+        urgent=True,
+    ),
+)
+"""Over what is to be worked on, which is always shown."""
+
+RECURRED_HEADING = StateHeading(
+    ("not-run", "not-judged"),
+    "1 incident repeats an earlier one, and no test of its own passes",
+    "{} incidents repeat earlier ones, and no tests of their own pass",
+    "yellow",
+    hollow=False,
+    recurred=True,
+)
+
+SETTLED_HEADINGS = (
+    StateHeading(
+        COULD_RETURN_STATES,
         "1 older incident has no regression test, and needs none",
         "{} older incidents have no regression test, and need none",
         required=False,
     ),
     StateHeading(
-        ("not-run",), "A test of 1 incident did not run", "Tests of {} incidents did not run"
+        ("not-run",),
+        "A test of 1 incident did not run",
+        "Tests of {} incidents did not run",
+        hollow=False,
+    ),
+    StateHeading(
+        ("not-judged",),
+        "1 incident repeats an earlier one, and is not judged here",
+        "{} incidents repeat earlier ones, and are not judged here",
+        recurred=True,
     ),
     StateHeading(
         ("declared",),
@@ -244,23 +276,11 @@ STATE_HEADINGS = (
         "{} incidents are guarded by something else, not checked here",
     ),
     StateHeading(("exempt",), "1 incident is exempt", "{} incidents are exempt"),
-    StateHeading(("guarded",), "1 incident is guarded", "{} incidents are guarded", "green"),
+    StateHeading(
+        ("guarded",), "1 incident is guarded", "{} incidents are guarded", "green", hollow=False
+    ),
 )
-
-RECURRED_HEADING = StateHeading(
-    (),
-    "1 incident repeats an earlier one, and no test of its own passes",
-    "{} incidents repeat earlier ones, and no tests of their own pass",
-    "yellow",
-)
-
-
-HOLLOW_HEADING = StateHeading(
-    (),
-    "The test of 1 incident is hollow: it passes without the fix too",
-    "The tests of {} incidents are hollow: they pass without the fix too",
-    "yellow",
-)
+"""Over the others."""
 
 
 def _format_guard_facts(incident: IncidentResult) -> Iterator[str]:
@@ -281,76 +301,130 @@ def _format_verdict(proof: Proof) -> str:
     return f"{'' if clear else 'proof: '}{proof.verdict.replace('-', ' ')}"
 
 
-def _build_severity_order(severities: Sequence[str]) -> Callable[[IncidentResult], int]:
-    """Return the order of incidents by severity: as configured, unknown ones last."""
-    ranks = {
-        normalize_severity(severity): rank_incident
-        for rank_incident, severity in enumerate(severities)
-    }
-
-    def rank_incident(incident: IncidentResult) -> int:
-        return ranks.get(normalize_severity(incident.postmortem.severity or ""), len(ranks))
-
-    return rank_incident
-
-
 LONGEST_ID = 20
 """What belongs to an incident is shown below its title, or at column 4 where ids are longer."""
 
+LONGEST_SEVERITY = 10
+LONGEST_OWNER = 16
+LONGEST_ALIGNED_TITLE = 50
+
+LEAST_TITLE = 20
+"""A title with fewer columns says too little: then it has the line, and what follows is wrapped."""
+
+FACT_LIMITS = (LONGEST_ID, LONGEST_SEVERITY, LONGEST_OWNER)
+
+BRIEF_REASONS: Mapping[State, str] = {"skipped": "skipped", "known-broken": "xfailed"}
+"""Why a test would not notice, where there is no place for more."""
+
 
 class _IncidentTable:
-    """Lays incidents out in columns: id, title, and a remark on the state."""
+    """Lays incidents out in columns: id, severity, owner, title, and a remark on the state."""
 
     def __init__(
         self, report: Report, show: ShowLevel | None, width: int, everything: bool
     ) -> None:
         self._show = show
-        self._today = report.policy.today
+        self._policy = report.policy
+        self._rank = build_severity_ranking(report.policy.severities)
         self._everything = everything
-        self._widest = 200 if everything else max(20, min(50, width // 2))
+        self._width = width
 
     def build_section(
-        self, heading: StateHeading, incidents: Sequence[IncidentResult], *, hollow: bool = False
+        self, heading: StateHeading, incidents: Sequence[IncidentResult]
     ) -> TerminalSection:
-        """Return incidents under a heading; those of ``hollow`` ones with the day of the proof."""
-        entries = tuple(self._list_entries(incidents, hollow))
-        return TerminalSection(heading.text(len(incidents)), entries, heading.colour)
+        """Return incidents under a heading, most severe first."""
+        pairs = [(each, redact_postmortem(each.postmortem, self._show)) for each in incidents]
+        pairs.sort(key=lambda pair: self._rank(pair[1].severity))
+        text = heading.text(len(pairs))
+        if heading.urgent:
+            text = ", ".join((text, *self._describe_urgency(pairs)))
+        return TerminalSection(text, tuple(self._list_entries(pairs)), heading.colour)
+
+    def _describe_urgency(
+        self, pairs: Sequence[tuple[IncidentResult, Postmortem]]
+    ) -> Iterator[str]:
+        """Yield how many of some incidents are of the highest severity, and how many recurred."""
+        severities = [normalize_severity(shown.severity or "") for _, shown in pairs]
+        most_severe = pairs[0][1].severity
+        if most_severe and len(pairs) > 1:
+            count = severities.count(severities[0])
+            number = "all" if count == len(pairs) else f"{count} of them"
+            yield f"{number} {shorten_to_width(most_severe, LONGEST_SEVERITY)}"
+        repeated = sum(incident.is_open_recurrence for incident, _ in pairs)
+        if repeated and len(pairs) > 1:
+            verb = "repeats an earlier one" if repeated == 1 else "repeat earlier ones"
+            yield f"{repeated} {verb}"
 
     def _list_entries(
-        self, incidents: Sequence[IncidentResult], hollow: bool
+        self, pairs: Sequence[tuple[IncidentResult, Postmortem]]
     ) -> Iterator[tuple[str, ...]]:
-        shown = [redact_postmortem(incident.postmortem, self._show) for incident in incidents]
-        ids = max(len(each.id) for each in shown)
-        titles = [self._title(each) for each in shown]
-        widest = max(map(len, titles))
-        indent = " " * (ids + 4 if ids <= LONGEST_ID else 4)
-        for incident, postmortem, title in zip(incidents, shown, titles, strict=True):
-            line = f"  {postmortem.id:<{ids}}  {title:<{widest}}".rstrip()
-            remark = self._format_remark(incident, postmortem)
-            if hollow and incident.proof:
-                remark = incident.proof.day.isoformat() if incident.proof.day else ""
-            line += f"    {remark}" if remark else ""
+        """Yield the lines of each incident; columns are as wide as those need that may be shown."""
+        seen = slice(None if self._everything else MOST_TERMINAL_LINES)
+        facts = [self._list_facts(shown) for _, shown in pairs]
+        widths = [
+            min(limit, max(map(measure_width, column)))
+            for limit, column in zip(FACT_LIMITS, zip(*facts[seen], strict=True), strict=True)
+        ]
+        heads = ["  " + _align_cells(row, widths) for row in facts]
+        titles = ["" if shown.title == shown.id else shown.title for _, shown in pairs]
+        remarks = [self._format_remark(incident, shown) for incident, shown in pairs]
+        if not self._everything:
+            start = max(map(measure_width, heads[seen]))
+            brief = [self._format_remark(*pair, most=0) for pair in pairs]
+            if _measure_row(start, titles[seen], remarks[seen]) > self._width:
+                room = self._width - _measure_row(start, (), brief[seen])
+                room = room if room >= LEAST_TITLE else max(LEAST_TITLE, self._width - start)
+                titles = [shorten_to_width(title, room) for title in titles]
+                rest = self._width - _measure_row(start, titles[seen], ()) - 4
+                remarks = [self._format_remark(*pair, most=rest) for pair in pairs]
+        widest = min(max(map(measure_width, titles[seen])), LONGEST_ALIGNED_TITLE)
+        indent = " " * (widths[0] + 4 if max(len(row[0]) for row in facts) <= LONGEST_ID else 4)
+        for (incident, _), facts_text, title, remark in zip(
+            pairs, heads, titles, remarks, strict=True
+        ):
+            head = f"{facts_text}{_pad_cell(title, widest)}" if widest else facts_text[:-2]
+            line = f"{head}    {remark}".rstrip()
             yield (line, *(indent + text for text in self._below(incident)))
 
-    def _title(self, postmortem: Postmortem) -> str:
-        title = "" if postmortem.title == postmortem.id else postmortem.title
-        return title if len(title) <= self._widest else title[: self._widest - 3].rstrip() + "..."
+    def _list_facts(self, shown: Postmortem) -> tuple[str, str, str]:
+        severity, owner = shown.severity or "", shown.owner or ""
+        if not self._everything:
+            severity = shorten_to_width(severity, LONGEST_SEVERITY)
+            owner = shorten_to_width(owner, LONGEST_OWNER)
+        return shown.id, severity, owner
 
-    def _format_remark(self, incident: IncidentResult, shown: Postmortem) -> str:
+    def _format_remark(
+        self, incident: IncidentResult, shown: Postmortem, *, most: int | None = None
+    ) -> str:
         if incident.state in ("failing", "errored"):
             return shown.url or ""
-        if incident.state == "guarded":
+        if incident.state == "guarded" and not incident.passes_without_fix:
             return ", ".join(_format_guard_facts(incident))
-        if incident.state == "unguarded":
-            facts = (shown.severity, self._format_age(shown), incident.reason)
-            return ", ".join(fact for fact in facts if fact)
-        return redact_reason(incident, self._show) or ""
+        if incident.passes_without_fix and incident.state not in COULD_RETURN_STATES:
+            day = incident.proof.day if incident.proof else None
+            return f"proof of {day}" if day else ""
+        reason = redact_reason(incident, self._show)
+        if incident.state not in COULD_RETURN_STATES:
+            return reason or ""
+        what = "no test" if incident.state == "unguarded" else None
+        late = self._format_lateness(shown, incident.required, brief=most is not None)
+        hollow = "passes without the fix" if incident.passes_without_fix and most is None else None
+        if most is not None:
+            least = BRIEF_REASONS.get(incident.state, "")
+            left = most - measure_width(late or "") - 2
+            reason = shorten_to_width(reason or "", left) if left > len(least) + 8 else least
+        return ", ".join(fact for fact in (what, reason, hollow, late) if fact)
 
-    def _format_age(self, shown: Postmortem) -> str | None:
-        day = shown.day
-        if day is None or self._today is None:
-            return shown.date
-        return f"{format_count(max(0, (self._today - day).days), 'day')} old"
+    def _format_lateness(self, shown: Postmortem, required: bool, *, brief: bool) -> str | None:
+        """Say for how long an incident has had no guard: since its grace, where there is one."""
+        days = count_days_past_grace(shown.day, self._policy)
+        if days is None:
+            return f"of {shown.date}" if self._everything and shown.date else None
+        if self._policy.grace and required:
+            if days > 0:
+                return f"{format_count(days, 'day')} {'late' if brief else 'past grace'}"
+            return "in grace"
+        return f"{format_count(max(0, days + (self._policy.grace)), 'day')} old"
 
     def _below(self, incident: IncidentResult) -> Iterator[str]:
         if incident.state in ("failing", "errored"):
@@ -362,6 +436,23 @@ class _IncidentTable:
                 yield f"{broken[0]} and {len(broken) - 1} more"
         if incident.note:
             yield incident.note
+
+
+def _measure_row(head: int, titles: Sequence[str], remarks: Sequence[str]) -> int:
+    """Return the width of the longest row: with the facts in front, a title and a remark."""
+    widest = max(map(measure_width, titles), default=0)
+    remark = max(map(measure_width, remarks), default=0)
+    return head + min(widest, LONGEST_ALIGNED_TITLE) + (4 + remark if remark else 0)
+
+
+def _align_cells(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """Return cells in columns, each followed by two spaces; a column that is empty is left out."""
+    pairs = zip(cells, widths, strict=True)
+    return "".join(f"{_pad_cell(cell, width)}  " for cell, width in pairs if width)
+
+
+def _pad_cell(text: str, width: int) -> str:
+    return text + " " * (width - measure_width(text))
 
 
 def _build_finding_sections(findings: Iterable[Finding]) -> Iterator[TerminalSection]:
@@ -397,19 +488,19 @@ def _choose_colour(report: Report) -> LineColour:
     all_guarded = (
         report.totals.percent is not None and report.totals.guarded == report.totals.required
     )
-    return "green" if all_guarded else "yellow"
+    return "green" if all_guarded and not _count_hollow_guards(report) else "yellow"
 
 
-def format_last_line(report: Report, listed: bool = False) -> str:
+def format_last_line(report: Report, detail: TerminalDetail = "last line") -> str:
     """Return the last line of the report: guarded incidents, their total, and the missing ones.
 
-    ``listed`` says that the missing ones are listed above.
+    It says how to see these where it is the only line.
     """
     totals = report.totals
     if report.missing:
         head = f"{totals.guarded} of {format_count(totals.required, 'linked incident')} guarded"
         tail = f"{report.missing}, so no gap is claimed"
-        return "; ".join((head, *_format_remainder(report, listed), tail))
+        return "; ".join((head, *_format_remainder(report, detail), tail))
     if report.scope.kind == "partial":
         return _format_partial_run(report)
     if not totals.required:
@@ -419,13 +510,25 @@ def format_last_line(report: Report, listed: bool = False) -> str:
         if totals.percent is not None:
             share += f" ({compute_percentage(totals.guarded, totals.required):g} %)"
         head = f"{share}{_format_proven_count(report)}, {totals.linked} linked"
-    return "; ".join(filter(None, (head, ", ".join(_format_remainder(report, listed)))))
+    return "; ".join(filter(None, (head, ", ".join(_format_remainder(report, detail)))))
 
 
 def _format_proven_count(report: Report) -> str:
-    """Say how many are proven, where it is known of any whether they are."""
-    has_any_proof = any(incident.proof is not None for incident in report.incidents)
-    return f", {report.totals.proven} of them proven" if has_any_proof else ""
+    """Say how many of the guarded incidents are proven, and how many have a test that passes
+    without the fix, where there is a proof of any.
+    """
+    if not any(incident.proof is not None for incident in report.incidents):
+        return ""
+    hollow = _count_hollow_guards(report)
+    verb = "passes without its fix" if hollow == 1 else "pass without their fix"
+    return f", {report.totals.proven} of them proven" + (f", {hollow} {verb}" if hollow else "")
+
+
+def _count_hollow_guards(report: Report) -> int:
+    return sum(
+        incident.required and incident.state == "guarded" and incident.passes_without_fix
+        for incident in report.incidents
+    )
 
 
 def _format_partial_run(report: Report) -> str:
@@ -452,7 +555,7 @@ def _count_incidents(report: Report, state: State, required: bool | None = None)
     )
 
 
-def _format_remainder(report: Report, listed: bool) -> Iterator[str]:
+def _format_remainder(report: Report, detail: TerminalDetail) -> Iterator[str]:
     """Yield the facts that the two figures do not include."""
     executes = report.scope.executes
     not_run = _count_incidents(report, "not-run")
@@ -461,7 +564,7 @@ def _format_remainder(report: Report, listed: bool) -> Iterator[str]:
     gaps = _count_incidents(report, "unguarded", required=True)
     if gaps:
         text = f"{gaps} {'has' if gaps == 1 else 'have'} no regression test"
-        yield text if listed else f"{text} ({LISTING_HINT})"
+        yield f"{text} ({LISTING_HINT})" if detail == "last line" else text
     older = _count_incidents(report, "unguarded", required=False)
     if older:
         yield f"{older} older without one"
@@ -476,5 +579,5 @@ def _format_remainder(report: Report, listed: bool) -> Iterator[str]:
     if report.unknown_foreign_ids:
         verb = "is" if len(report.unknown_foreign_ids) == 1 else "are"
         yield f"{format_count(len(report.unknown_foreign_ids), 'id')} of other marks {verb} unknown"
-    if report.odd and listed:
+    if report.odd and detail == "everything":
         yield f"{format_count(len(report.odd), 'other mark')} not understood, as {report.odd[0]}"

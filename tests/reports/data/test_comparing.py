@@ -13,6 +13,7 @@ from pytest_postmortem.reports.data.compare import (
     compare_reports,
     render_comparison_markdown,
     render_comparison_text,
+    sort_changes,
 )
 from pytest_postmortem.reports.markdown import (
     escape_markdown,
@@ -373,3 +374,22 @@ def test_code(given: str, shown: str) -> None:
 def test_link(url: str | None, shown: str) -> None:
     """Only a web address is one."""
     assert format_markdown_link("PM-1", url) == shown
+
+
+def test_of_each_kind_the_most_severe_incident_is_the_first() -> None:
+    """With severity and owner; equal ones stay in the order of the report."""
+    some = [
+        IncidentChange("new", "A", "A", severity="sev2"),
+        IncidentChange("lost", "B", "B", severity=None),
+        IncidentChange("lost", "C", "Charged | twice", severity="sev1", owner="payments"),
+    ]
+
+    comparison = Comparison(sort_changes(some))
+
+    assert render_comparison_text(comparison) == (
+        "No longer guarded:\n  C  Charged | twice (sev1, payments)\n  B\n"
+        "New without a test:\n  A (sev2)\n"
+        "2 no longer guarded, 1 new without a test\n"
+    )
+    assert "- C Charged \\| twice (sev1, payments)\n- B\n" in render_comparison_markdown(comparison)
+    assert [change.id for change in sort_changes(some[::-1], ("sev2",))] == ["C", "B", "A"]

@@ -19,6 +19,7 @@ from pytest_postmortem.pysource.marker_index import (
 )
 from pytest_postmortem.reports.markdown import escape_markdown, format_markdown_link
 from pytest_postmortem.reports.redaction import redact_postmortem
+from pytest_postmortem.reports.severity_order import build_severity_ranking
 from pytest_postmortem.text import join_some_texts, sanitize_line
 
 COMPARISON_FORMAT = 1
@@ -42,8 +43,11 @@ CHANGE_WORDS: Mapping[ChangeKind, str] = {
 }
 
 
-LINKED_CHANGE_WORDS: Mapping[ChangeKind, str] = {**CHANGE_WORDS, "gained": "newly linked to a test"}
-"""The code alone does not show whether a test passes."""
+LINKED_CHANGE_WORDS: Mapping[ChangeKind, str] = {
+    **CHANGE_WORDS,
+    "gained": "newly linked to an active test",
+}
+"""The code alone does not show whether a test passes; an active one could fail."""
 
 
 NO_CHANGE_TEXT = "Nothing was gained, nothing lost"
@@ -89,9 +93,18 @@ class Comparison:
         return any(change.kind in LOSSES for change in self.changes)
 
 
-def sort_changes(changes: Iterable[IncidentChange]) -> tuple[IncidentChange, ...]:
-    """Return changes with the most severe kind first."""
-    return tuple(sorted(changes, key=lambda change: get_args(ChangeKind).index(change.kind)))
+def sort_changes(
+    changes: Iterable[IncidentChange], severities: Sequence[str] = ()
+) -> tuple[IncidentChange, ...]:
+    """Return changes with the most severe kind first, and of each kind the most severe incident.
+
+    ``severities`` is the order that is configured.
+    """
+    rank = build_severity_ranking(severities)
+    kinds = get_args(ChangeKind)
+    return tuple(
+        sorted(changes, key=lambda change: (kinds.index(change.kind), rank(change.severity)))
+    )
 
 
 def render_comparison_json(comparison: Comparison) -> str:
@@ -107,7 +120,7 @@ def render_comparison_text(comparison: Comparison) -> str:
         lines.append(f"{words.capitalize()}:")
         for change in changes:
             title = "" if change.title in ("", change.id) else f"  {change.title}"
-            lines.append(f"  {change.id}{title}")
+            lines.append(f"  {change.id}{title}{_format_change_facts(change)}")
             indent = " " * (len(change.id) + 4)
             lines += [f"{indent}{part}" for part in (change.reason, change.url) if part]
     lines += [*comparison.notes, _format_change_totals(comparison)]
@@ -131,8 +144,16 @@ def render_comparison_markdown(comparison: Comparison) -> str:
 def format_change_item(change: IncidentChange) -> str:
     """Return what happened to one incident as an item of a list in Markdown."""
     title = "" if change.title in ("", change.id) else f" {escape_markdown(change.title)}"
+    facts = _format_change_facts(change).strip()
+    title += f" {escape_markdown(facts)}" if facts else ""
     reason = f" – {escape_markdown(change.reason)}" if change.reason else ""
     return f"- {format_markdown_link(change.id, change.url)}{title}{reason}"
+
+
+def _format_change_facts(change: IncidentChange) -> str:
+    """Return severity and owner in brackets, as far as they are known."""
+    facts = ", ".join(filter(None, (change.severity, change.owner)))
+    return f" ({facts})" if facts else ""
 
 
 def group_changes_by_kind(comparison: Comparison) -> Iterator[tuple[str, list[IncidentChange]]]:
@@ -209,6 +230,7 @@ class _ReportComparison:
         registry = head.get("registry") or {}
         self._lacking = (*registry.get("partial", ()), *registry.get("unreachable", ()))
         self._implied = bool(head.get("missing"))
+        self._severities = (head.get("policy") or {}).get("severities") or ()
         self._files = head["scope"]["files"]
         self._head_reasons = head["scope"]["reasons"]
         self._reasons = (*base["scope"]["reasons"], *self._head_reasons, *self._lacking)
@@ -218,7 +240,8 @@ class _ReportComparison:
         judged = bool(self._unchanged or self._changes) or not self._open
         why = "; ".join(dict.fromkeys(self._reasons)) or "they did not run in both"
         notes = (_describe_open_incidents(self._open, f" ({why})"),) if self._open else ()
-        return Comparison(sort_changes(self._changes), notes, judged, unchanged=self._unchanged)
+        changes = sort_changes(self._changes, self._severities)
+        return Comparison(changes, notes, judged, unchanged=self._unchanged)
 
     def add_vanished(self, old: Mapping[str, Any]) -> None:
         """Take an incident that the registry no longer has, or that no link implies any more."""
@@ -240,7 +263,8 @@ class _ReportComparison:
             self._add("failing", new)
         elif state not in WAIVED_STATES and new.get("required", True):
             muted = state in MUTED_STATES
-            self._add("new", new, _describe_current_tests(new) if muted else new["reason"])
+            reason = _describe_current_tests(new) if muted else new["reason"]
+            self._add("new", new, "; ".join(filter(None, (reason, new.get("note")))) or None)
 
     def add_pair(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         """Take an incident that both have."""
@@ -480,7 +504,10 @@ class CodeComparison:
                 self._note_folder(postmortem.id, self.unread_folders)
             elif not self._note_unclear(postmortem.id, unread):
                 muted = [f"{nodeid} is {why}" for nodeid, why in linked.tests.items()]
-                self._add("new", postmortem.id, postmortem, join_some_texts(muted) or None)
+                repeats = [f"repeats {postmortem.recurs}"] if postmortem.recurs else []
+                self._add(
+                    "new", postmortem.id, postmortem, join_some_texts([*muted, *repeats]) or None
+                )
 
     def _note_unlinked_incidents(
         self, after: Mapping[str, LinkedIncident], *states: UnreadLinks
@@ -518,7 +545,7 @@ class CodeComparison:
         places = {each.id: place for place, each in enumerate(self.registry or ())}
         self._changes.sort(key=lambda change: (places.get(change.id, len(places)), change.id))
         return Comparison(
-            sort_changes(self._changes),
+            sort_changes(self._changes, self.policy.severities),
             tuple(self._describe_limits(sorted(unreadable))),
             judged=complete and not (moved or self._lacks_folder),
             by_code=True,

@@ -1,6 +1,7 @@
 """Commits and the marks in each → when incidents got a regression test, and when one was lost.
 
-Only the code counts: a test that is linked, and that no mark keeps from failing.
+Only the code counts. An incident is linked if a test names it, and has an active test if no mark
+keeps one of these from failing.
 Nothing is averaged, and nothing is ranked.
 """
 
@@ -8,16 +9,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from pytest_postmortem import __version__
 from pytest_postmortem.evaluation.evaluate import is_incident_selected
 from pytest_postmortem.model import Policy, Registry, ShowLevel, format_count
 from pytest_postmortem.reports.redaction import redact_postmortem
-from pytest_postmortem.text import join_some_texts, sanitize_line
+from pytest_postmortem.reports.severity_order import build_severity_ranking
+from pytest_postmortem.text import join_some_texts, measure_width, sanitize_line
 
 if TYPE_CHECKING:
     from pytest_postmortem.git import Commit
@@ -28,11 +30,16 @@ HISTORY_HASH_LENGTH = 10
 """Letters of a commit that are shown."""
 
 
+LinkEventKind = Literal["linked", "inactive", "active", "lost"]
+
+
 @dataclass(frozen=True, slots=True)
 class LinkEvent:
-    """An incident got its first linked test, or lost its last one; days are those of commits."""
+    """An incident got its first linked test (``linked``) or lost its last one (``lost``), or its
+    last active one is muted (``inactive``), or one is active again (``active``).
+    """
 
-    kind: Literal["linked", "lost"]
+    kind: LinkEventKind
     day: date | None
     commit: str
     at_or_before: bool = False
@@ -51,21 +58,34 @@ class IncidentHistory:
     """Why the code does not show whether a test is linked to it now."""
     severity: str | None = None
     owner: str | None = None
+    registered: bool = True
+    """Whether the registry has it, or there is none, so that figures count it."""
 
     @property
     def linked(self) -> bool:
         """Whether the code has a test that is linked to it now."""
-        known = self.unknown is None
-        return known and bool(self.events) and self.events[-1].kind == "linked"
+        return self._ends_in("linked", "inactive", "active")
+
+    @property
+    def active(self) -> bool:
+        """Whether one of the linked tests could fail now."""
+        return self._ends_in("linked", "active")
+
+    def _ends_in(self, *kinds: LinkEventKind) -> bool:
+        return self.unknown is None and bool(self.events) and self.events[-1].kind in kinds
 
 
 @dataclass(frozen=True, slots=True)
 class LinkedCount:
-    """How many incidents had a linked test from a commit on."""
+    """How many incidents had a linked test from a commit on, and how many an active one.
+
+    Incidents that the registry lacks are not counted.
+    """
 
     day: date | None
     commit: str
     linked: int
+    active: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +99,9 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class LinkHistory:
-    """Incidents in the order of the registry, those that it lacks at the end.
+    """Incidents, the most severe first and those that the registry lacks at the end.
 
-    ``points`` has one for each change of the number; ``cut`` says that the clone is shallow.
+    ``points`` has one for each change of a number; ``cut`` says that the clone is shallow.
     ``unread`` are the versions of files whose links are not known.
     """
 
@@ -114,15 +134,19 @@ def trace_history(
     readable: dict[str, Mapping[str, LinkedIncident]] = {}
     not_read: list[Unread] = []
     places: dict[str, UnreadLinks] = {}
-    waiting: dict[str, str] = {}
+    waiting: dict[str, None] = {}
+    reported: dict[str, LinkState] = {}
     files: dict[str, Mapping[str, LinkedIncident]] = {}
+    tests: Counter[str] = Counter()
     active_tests: Counter[str] = Counter()
     names: dict[str, str] = {}
     events: dict[str, list[LinkEvent]] = {}
     points: list[LinkedCount] = []
-    count, linked = 0, 0
+    figures = 0, 0
+    count = 0
+    counted = _find_counted_keys(registry, policy)
     for count, commit in enumerate(commits, start=1):
-        before: dict[str, bool] = {}
+        touched: dict[str, None] = {}
         for path, blob in commit.changed.items():
             new = links(path, blob) if blob else {}
             is_known = blob is None or is_readable(path, blob)
@@ -135,7 +159,8 @@ def trace_history(
             added = ((incident, 1) for incident in new.items())
             for (key, incident), step in (*removed, *added):
                 names[key] = incident.id
-                before.setdefault(key, active_tests[key] > 0)
+                touched[key] = None
+                tests[key] += step
                 active_tests[key] += step * incident.has_active_test
             if new:
                 files[path] = new
@@ -144,21 +169,63 @@ def trace_history(
             unclear = unread(path, blob) if blob else None
             if unclear is not None:
                 places[path] = unclear
-        turned = [key for key, was in before.items() if was != (active_tests[key] > 0)]
-        lost = {key for key in (*turned, *waiting) if active_tests[key] <= 0}
-        reasons = {key: _find_unread_reason(key, registry, places.values()) for key in lost}
-        lost_keys = [key for key in waiting if key in lost and reasons[key] is None]
-        back = [key for key in waiting if active_tests[key] > 0]
-        waiting = {key: reason for key, reason in reasons.items() if reason}
-        for key in (*(key for key in turned if key not in (*waiting, *back)), *lost_keys):
-            kind: Literal["linked", "lost"] = "linked" if active_tests[key] > 0 else "lost"
-            event = LinkEvent(kind, commit.day, commit.id, cut and count == 1)
-            events.setdefault(key, []).append(event)
-        old, linked = linked, linked + sum(1 if active_tests[key] > 0 else -1 for key in turned)
-        if linked != old:
-            points.append(LinkedCount(commit.day, commit.id, linked))
+        for key in dict.fromkeys((*touched, *waiting)):
+            old, now_is = reported.get(key, "lost"), _get_link_state(tests[key], active_tests[key])
+            waiting.pop(key, None)
+            if LINK_STATES.index(now_is) < LINK_STATES.index(old) and _find_unread_reason(
+                key, registry, places.values()
+            ):
+                waiting[key] = None
+                continue
+            reported[key] = now_is
+            for kind in _list_events(old, now_is):
+                event = LinkEvent(kind, commit.day, commit.id, cut and count == 1)
+                events.setdefault(key, []).append(event)
+        before, figures = figures, _count_links(counted, tests, active_tests)
+        if figures != before:
+            points.append(LinkedCount(commit.day, commit.id, *figures))
     stories = tuple(_build_incident_histories(events, names, registry, policy, show, now))
     return LinkHistory(stories, tuple(points), count, cut, tuple(not_read))
+
+
+LinkState = Literal["lost", "inactive", "active"]
+
+LINK_STATES: tuple[LinkState, ...] = get_args(LinkState)
+"""What the tests of an incident are, the worst first."""
+
+
+def _get_link_state(tests: int, active_tests: int) -> LinkState:
+    return "active" if active_tests > 0 else "inactive" if tests > 0 else "lost"
+
+
+def _list_events(old: LinkState, new: LinkState) -> tuple[LinkEventKind, ...]:
+    """Return what happened to an incident from one state to the next."""
+    if old == new:
+        return ()
+    if old == "lost":
+        return ("linked",) if new == "active" else ("linked", "inactive")
+    return (new,)
+
+
+def _find_counted_keys(registry: Registry | None, policy: Policy) -> frozenset[str] | None:
+    """Return the incidents that figures count: the selected ones, None where all ids are."""
+    if registry is None:
+        return None
+    return frozenset(
+        postmortem.id.casefold()
+        for postmortem in registry
+        if is_incident_selected(postmortem, policy)
+    )
+
+
+def _count_links(
+    counted: frozenset[str] | None, tests: Mapping[str, int], active_tests: Mapping[str, int]
+) -> tuple[int, int]:
+    """Return how many incidents have a test, and how many an active one."""
+    return (
+        sum(n > 0 and (counted is None or key in counted) for key, n in tests.items()),
+        sum(n > 0 and (counted is None or key in counted) for key, n in active_tests.items()),
+    )
 
 
 def _build_incident_histories(
@@ -172,8 +239,11 @@ def _build_incident_histories(
     selected_postmortems = [
         postmortem for postmortem in registry or () if is_incident_selected(postmortem, policy)
     ]
-    for postmortem in selected_postmortems:
-        shown = redact_postmortem(postmortem, show)
+    rank = build_severity_ranking(policy.severities)
+    pairs = [
+        (postmortem, redact_postmortem(postmortem, show)) for postmortem in selected_postmortems
+    ]
+    for postmortem, shown in sorted(pairs, key=lambda pair: rank(pair[1].severity)):
         own_events = tuple(events.get(postmortem.id.casefold(), ()))
         why = now(postmortem.names)
         yield IncidentHistory(
@@ -182,7 +252,12 @@ def _build_incident_histories(
     selected_ids = {postmortem.id.casefold() for postmortem in selected_postmortems}
     for key in events:
         if key not in selected_ids:
-            yield IncidentHistory(names[key], events=tuple(events[key]), unknown=now((names[key],)))
+            yield IncidentHistory(
+                names[key],
+                events=tuple(events[key]),
+                unknown=now((names[key],)),
+                registered=registry is None,
+            )
 
 
 def _find_unread_reason(
@@ -195,22 +270,37 @@ def _find_unread_reason(
 
 
 def render_history_table(history: LinkHistory) -> str:
-    """Return the history for a terminal: a row an incident, then the number at each change."""
-    rows = [("incident", "first test", "since then", "title")]
+    """Return the history for a terminal: a row an incident, then the numbers at each change."""
+    rows: list[tuple[str, ...]] = [
+        ("incident", "severity", "owner", "first test", "since then", "title")
+    ]
     rows += [_format_history_row(story) for story in history.stories]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    used = [any(column) for column in zip(*rows[1:], strict=True)] or [True] * len(rows[0])
+    rows = [
+        tuple(
+            cell
+            for cell, name, is_used in zip(row, rows[0], used, strict=True)
+            if is_used or name not in ("severity", "owner")
+        )
+        for row in rows
+    ]
+    widths = [max(map(measure_width, column)) for column in zip(*rows, strict=True)]
+    lines = [_format_table_row(row, widths) for row in rows]
     if history.points:
-        lines += ["", "from        incidents with a test"]
+        lines += ["", "from        linked  with an active test"]
         last_of_day = {point.day: point for point in history.points}
         lines += [
-            f"{_format_event_day(day)}  {point.linked:>4}" for day, point in last_of_day.items()
+            f"{_format_event_day(day)}  {point.linked:>6}  {point.active:>19}"
+            for day, point in last_of_day.items()
         ]
-    linked_count = sum(story.linked for story in history.stories)
+    linked_count = sum(story.linked for story in history.stories if story.registered)
+    active_count = sum(story.active for story in history.stories if story.registered)
+    known = [story for story in history.stories if story.registered]
     commits = format_count(history.commits, "commit")
     lines += [
         "",
-        f"{linked_count} of {format_count(len(history.stories))} linked to a test; {commits} read",
+        f"{linked_count} of {format_count(len(known))} linked to a test,"
+        f" {active_count} to an active one; {commits} read",
     ]
     unknown = {story.id: story.unknown for story in history.stories if story.unknown}
     if unknown:
@@ -226,16 +316,22 @@ def render_history_table(history: LinkHistory) -> str:
     return "".join(f"{sanitize_line(line)}\n" for line in lines)
 
 
-def _format_history_row(story: IncidentHistory) -> tuple[str, str, str, str]:
+def _format_table_row(row: Sequence[str], widths: Sequence[int]) -> str:
+    pairs = zip(row, widths, strict=True)
+    return "  ".join(cell + " " * (width - measure_width(cell)) for cell, width in pairs).rstrip()
+
+
+def _format_history_row(story: IncidentHistory) -> tuple[str, ...]:
     title = "" if story.title == story.id else story.title
+    facts = (story.id, story.severity or "", story.owner or "")
     if not story.events:
-        return story.id, "unknown" if story.unknown else "none", "", title
+        return *facts, "unknown" if story.unknown else "none", "", title
     first, *rest = story.events
-    verbs = {"lost": "lost", "linked": "regained"}
+    verbs = {"lost": "lost", "linked": "regained", "inactive": "inactive", "active": "active"}
     later = [f"{verbs[event.kind]} {_format_event_day(event.day)}" for event in rest]
     later += ["unknown now"] if story.unknown else []
     earliest = "at or before " if first.at_or_before else ""
-    return story.id, f"{earliest}{_format_event_day(first.day)}", ", ".join(later), title
+    return *facts, f"{earliest}{_format_event_day(first.day)}", ", ".join(later), title
 
 
 def _format_event_day(day: date | None) -> str:
@@ -258,6 +354,7 @@ def render_history_json(history: LinkHistory) -> str:
                 "severity": story.severity,
                 "owner": story.owner,
                 "linked": story.linked,
+                "active": story.active,
                 "unknown": story.unknown,
                 "events": [asdict(event) for event in story.events],
             }

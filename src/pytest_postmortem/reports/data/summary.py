@@ -12,7 +12,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_postmortem.evaluation.evaluate import normalize_severity
-from pytest_postmortem.model import PROVEN_VERDICTS, format_count, parse_iso_date
+from pytest_postmortem.evaluation.gates import count_days_past_grace
+from pytest_postmortem.model import PROVEN_VERDICTS, Policy, format_count, parse_iso_date
+from pytest_postmortem.report_model import COULD_RETURN_STATES
 from pytest_postmortem.reports.data.report_times import find_report_time, sort_reports_by_time
 from pytest_postmortem.reports.severity_order import SeverityRank, build_severity_ranking
 
@@ -22,9 +24,6 @@ if TYPE_CHECKING:
 ReportData = Mapping[str, Any]
 
 ProofStatus = Literal["proven", "hollow", "outdated", "none"]
-
-COULD_RETURN_STATES = ("unguarded", "skipped", "known-broken")
-"""The states in which nothing would notice the problem."""
 
 UNKNOWN_STATES = ("errored", "not-run", "not-judged")
 """The states that do not say whether a test would notice."""
@@ -66,8 +65,9 @@ def compute_days_past_grace(incident: ReportData, policy: ReportData) -> int | N
 
     None where the report or the incident has no date.
     """
-    day, today = parse_iso_date(incident.get("date")), parse_iso_date(policy.get("today"))
-    return (today - day).days - int(policy.get("grace") or 0) if day and today else None
+    today, grace = parse_iso_date(policy.get("today")), int(policy.get("grace") or 0)
+    day = parse_iso_date(incident.get("date"))
+    return count_days_past_grace(day, Policy(today=today, grace=grace))
 
 
 def is_past_grace(incident: ReportData, policy: ReportData) -> bool:
@@ -551,9 +551,13 @@ def _read_commit(document: ReportData | None) -> str | None:
 
 
 def _read_history_losses(past: ReportData | None) -> Iterator[tuple[str, GuardLoss]]:
-    """Yield the folded id of each incident that has no test now and had one, with its loss."""
+    """Yield the folded id of each incident that has no active test now, with its loss.
+
+    One whose test never was active has lost nothing.
+    """
     for incident in (past or {}).get("incidents") or ():
-        events = incident.get("events") or ()
-        if events and events[-1].get("kind") == "lost":
+        events = [*(incident.get("events") or ())]
+        never_active = len(events) > 1 and events[-2].get("commit") == events[-1].get("commit")
+        if events and events[-1].get("kind") in ("lost", "inactive") and not never_active:
             day, commit = parse_iso_date(events[-1].get("day")), events[-1].get("commit")
             yield str(incident["id"]).casefold(), GuardLoss(day, commit)
