@@ -278,7 +278,7 @@ def test_the_page_says_nothing_of_proofs_where_there_are_none() -> None:
 
     assert 'name="proof"' not in shown
     assert "data-proof=" not in shown
-    assert "without its fix" not in shown
+    assert "passes without its fix" not in shown
     assert "<em>proof outdated</em>" in outdated
     assert (
         "<dt>Proof</dt><dd>proven on 2026-11-20,"
