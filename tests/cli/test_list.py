@@ -155,6 +155,26 @@ def test_a_list_is_filtered_and_sorted(
     assert ids(capsys, *asked) == wanted
 
 
+@pytest.mark.parametrize(
+    ("pattern", "listed"),
+    [("id:pm-1*", ["PM-10"]), ("id:CASE-*", ["PM-10"]), ("id:PM-[89]", ["PM-9", "PM-8"])],
+)
+def test_ids_are_selected_by_a_glob(
+    pattern: str, listed: list[str], project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `prove` and `--postmortem` take them: case and aliases make no difference."""
+    assert ids(capsys, pattern) == listed
+
+
+def test_a_glob_that_fits_no_id_is_wrong_use(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A list that is empty by mistake would look like a clean one."""
+    assert main(["list", "id:HX-*"]) == 2
+
+    assert complaint(capsys) == "Couldn't list: unknown post-mortem 'HX-*'\n  correct the id"
+
+
 def test_a_state_is_asked_of_what_knows_it(
     project: Path, report: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
