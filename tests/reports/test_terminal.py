@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,17 @@ FAILED = GateResult(
 )
 PASSED = GateResult("fail-under", judged=True, passed=True, message="100 % of 1 incident guarded")
 VOID = GateResult("fail-under", True, True, "no incident requires a regression test")
+
+
+def test_the_end_of_a_grace_is_shown() -> None:
+    """A gap that fails no gate yet is not taken for one that does."""
+    dated = Postmortem("PM-1", title="Charged twice", severity="sev1", date="2026-11-25")
+    policy = Policy(grace=14, today=date(2026, 11, 29))
+    found = report((IncidentResult(dated, "unguarded"),), policy=policy)
+
+    assert text_of(found, "everything")[1] == (
+        "  PM-1  Charged twice    sev1, 4 days old, grace until 2026-12-09"
+    )
 
 
 @pytest.mark.smoke

@@ -19,7 +19,12 @@ from typing import Any
 from pytest_postmortem.cli import EXIT_NOT_JUDGED
 from pytest_postmortem.cli.project import Project, configure_without_conftest
 from pytest_postmortem.errors import Problem, ReportError
-from pytest_postmortem.evaluation.evaluate import evaluate, is_incident_selected, normalize_severity
+from pytest_postmortem.evaluation.evaluate import (
+    evaluate,
+    format_grace,
+    is_incident_selected,
+    normalize_severity,
+)
 from pytest_postmortem.evaluation.links import build_implied_registry
 from pytest_postmortem.model import (
     Link,
@@ -296,11 +301,19 @@ def _build_unrun_outcome(muted: str | None) -> Outcome:
 def _build_rows(report: Report, show: ShowLevel | None) -> list[IncidentRow]:
     fields = build_report_document(report, show)["incidents"]
     return [
-        IncidentRow(
-            incident.postmortem, redact_postmortem(incident.postmortem, show), incident_fields
-        )
+        _build_row(incident, incident_fields, report.policy, show)
         for incident, incident_fields in zip(report.incidents, fields, strict=True)
     ]
+
+
+def _build_row(
+    incident: IncidentResult, fields: Mapping[str, Any], policy: Policy, show: ShowLevel | None
+) -> IncidentRow:
+    """Return the row of an incident; one that needs no test yet says until when."""
+    shown = redact_postmortem(incident.postmortem, show)
+    if incident.state == "unguarded" and incident.required and not fields["reason"]:
+        fields = {**fields, "reason": format_grace(shown, policy)}
+    return IncidentRow(incident.postmortem, shown, fields)
 
 
 def _apply_code_state(row: IncidentRow, unread: UnreadLinks) -> IncidentRow:

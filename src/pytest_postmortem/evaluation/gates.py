@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_postmortem.evaluation.evaluate import (
     compute_percentage,
+    find_grace_end,
     list_field_texts,
     list_selection_keys,
     normalize_field_value,
@@ -112,7 +113,9 @@ def _judge_severities(
 
     ``condition`` says which incidents of the severities the gate is about.
     """
-    missing = [incident for incident in lacking if not _is_in_grace(incident, report.policy)]
+    missing = [
+        incident for incident in lacking if not find_grace_end(incident.postmortem, report.policy)
+    ]
     names = ", ".join(severities)
     message = (
         f"{len(incidents)} of {format_count(len(incidents))} of {names} {demand} or in grace"
@@ -187,7 +190,7 @@ def _evaluate_required_strength(report: Report) -> GateResult:
         f"{id} {strength.noticed} of {strength.total}"
         for id, (incident, strength) in known.items()
         if strength.noticed * 100 < minimum * strength.total
-        and not _is_in_grace(incident, report.policy)
+        and not find_grace_end(incident.postmortem, report.policy)
     ]
     texts = []
     if weak:
@@ -320,14 +323,6 @@ def _has_severity_in(incident: IncidentResult, severities: Sequence[str]) -> boo
     return severity is not None and normalize_severity(severity) in map(
         normalize_severity, severities
     )
-
-
-def _is_in_grace(incident: IncidentResult, policy: Policy) -> bool:
-    """Return whether an incident is within its grace period; False without a date."""
-    day = incident.postmortem.day
-    if day is None or policy.today is None or not policy.grace:
-        return False
-    return (policy.today - day).days <= policy.grace
 
 
 def _format_incident_ids(incidents: Sequence[IncidentResult], most: int = 5) -> str:

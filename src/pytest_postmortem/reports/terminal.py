@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from pytest_postmortem.errors import PostmortemError
-from pytest_postmortem.evaluation.evaluate import compute_percentage, normalize_severity
+from pytest_postmortem.evaluation.evaluate import (
+    compute_percentage,
+    format_grace,
+    normalize_severity,
+)
 from pytest_postmortem.model import Finding, Postmortem, Proof, Registry, ShowLevel, format_count
 from pytest_postmortem.report_model import GateResult, IncidentResult, Report, State
 from pytest_postmortem.reports.redaction import redact_postmortem, redact_reason
@@ -305,7 +309,7 @@ class _IncidentTable:
         self, report: Report, show: ShowLevel | None, width: int, everything: bool
     ) -> None:
         self._show = show
-        self._today = report.policy.today
+        self._policy = report.policy
         self._everything = everything
         self._widest = 200 if everything else max(20, min(50, width // 2))
 
@@ -342,15 +346,16 @@ class _IncidentTable:
         if incident.state == "guarded":
             return ", ".join(_format_guard_facts(incident))
         if incident.state == "unguarded":
-            facts = (shown.severity, self._format_age(shown), incident.reason)
+            grace = format_grace(shown, self._policy) if incident.required else None
+            facts = (shown.severity, self._format_age(shown), incident.reason, grace)
             return ", ".join(fact for fact in facts if fact)
         return redact_reason(incident, self._show) or ""
 
     def _format_age(self, shown: Postmortem) -> str | None:
-        day = shown.day
-        if day is None or self._today is None:
+        day, today = shown.day, self._policy.today
+        if day is None or today is None:
             return shown.date
-        return f"{format_count(max(0, (self._today - day).days), 'day')} old"
+        return f"{format_count(max(0, (today - day).days), 'day')} old"
 
     def _below(self, incident: IncidentResult) -> Iterator[str]:
         if incident.state in ("failing", "errored"):
