@@ -107,6 +107,19 @@ def test_the_end_of_a_grace_is_shown() -> None:
     )
 
 
+def test_a_gate_that_failed_lists_all_incidents_where_everything_is_asked_for() -> None:
+    """Otherwise the message of the gate names the first ones."""
+    gate = GateResult("require", True, False, "2 incidents of sev1", ("UNGUARDED-1", "SKIPPED-1"))
+    found = report(incidents("unguarded", 1), incidents("skipped", 1), gates=(gate,))
+
+    listed = ["  UNGUARDED-1: no regression test", "  SKIPPED-1: skipped"]
+    assert text_of(found, "everything")[-4:-1] == [
+        "Gate require failed: 2 incidents of sev1",
+        *listed,
+    ]
+    assert not set(listed) & set(text_of(found))
+
+
 @pytest.mark.smoke
 @pytest.mark.parametrize("failing", [0, 1, 2, 30])
 @pytest.mark.parametrize("errored", [0, 1, 30])

@@ -126,7 +126,8 @@ def _judge_severities(
         message = (
             f"{format_count(len(missing))} of {names} not {demand}: {_format_incident_ids(missing)}"
         )
-    return _name_unrated_incidents(report, GateResult(name, True, not missing, message))
+    ids = tuple(incident.postmortem.id for incident in missing)
+    return _name_unrated_incidents(report, GateResult(name, True, not missing, message, ids))
 
 
 def _name_unrated_incidents(report: Report, gate: GateResult) -> GateResult:
@@ -211,6 +212,18 @@ def _evaluate_required_strength(report: Report) -> GateResult:
     if not proven:
         texts.append("no incident is proven: not judged; run `pytest-postmortem prove --strength`")
     return GateResult("require-strength", bool(known), bool(known) and not weak, "; ".join(texts))
+
+
+def describe_gate_gap(
+    gate: str, state: str, reason: str | None, verdict: str | None, *, outdated: bool
+) -> str:
+    """Return why an incident does not meet a gate; ``verdict`` and ``outdated`` are its proof."""
+    if gate == "require-proof":
+        return "proof outdated" if outdated else (verdict or "no proof").replace("-", " ")
+    words = "no regression test" if state == "unguarded" else state.replace("-", " ")
+    if not reason:
+        return words
+    return reason if reason.startswith(("skipped", "xfailed")) else f"{words}, {reason}"
 
 
 def find_provable_incidents(

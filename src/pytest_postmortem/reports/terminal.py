@@ -80,7 +80,9 @@ def render_terminal_report(
     ]
     everything = detail == "everything"
     tail = [TerminalLine(sanitize_line(note)) for note in report.notes if everything]
-    tail += format_gate_lines(report.gates, everything)
+    for gate in report.gates:
+        tail += format_gate_lines([gate], everything)
+        tail += _list_gate_gaps(gate, report, show) if everything else ()
     if detail != "what fails":
         tail.append(_build_last_line(report, detail))
     sections = failing
@@ -391,6 +393,20 @@ def format_gate_lines(
             yield TerminalLine(sanitize_line(f"Gate {gate.name} failed: {gate.message}"), "red")
         elif everything or gate.message.startswith("no ") or "not judged" in gate.message:
             yield TerminalLine(sanitize_line(f"Gate {gate.name} passed: {gate.message}"), "green")
+
+
+def _list_gate_gaps(
+    gate: GateResult, report: Report, show: ShowLevel | None
+) -> Iterator[TerminalLine]:
+    """Yield each incident that does not meet a gate, with the reason."""
+    from pytest_postmortem.evaluation.gates import describe_gate_gap
+
+    for incident in report.incidents:
+        if incident.postmortem.id in gate.incidents:
+            proof, reason = incident.proof, redact_reason(incident, show)
+            verdict, outdated = (proof.verdict, proof.outdated) if proof else (None, False)
+            why = describe_gate_gap(gate.name, incident.state, reason, verdict, outdated=outdated)
+            yield TerminalLine(sanitize_line(f"  {incident.postmortem.id}: {why}"), "red")
 
 
 def _choose_colour(report: Report) -> LineColour:
