@@ -6,11 +6,13 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import filter as matching
 from pathlib import Path
 
 from pytest_postmortem.cli import EXIT_NOT_JUDGED
 from pytest_postmortem.cli.arguments import build_pytest_arguments
+from pytest_postmortem.cli.gap_hints import find_gap_hints
 from pytest_postmortem.cli.linted_project import LintedProject
 from pytest_postmortem.cli.project import configure_without_conftest
 from pytest_postmortem.cli.report_targets import parse_report_targets, print_or_write_report
@@ -82,7 +84,11 @@ def check_project(
         collection = PytestCollection(findings, linked_tests, len(test_files), unjudged)
     whole = not project.absent_tests and not (unparsed or None in tests.values())
     test_lookup = _LinkedTestLookup(collection.linked, None if collecting else unread, whole=whole)
-    cases = list(project.cases(test_lookup.tests)) if linting else []
+    hints = find_gap_hints(project, code, tests) if linting else {}
+    cases = [
+        replace(case, hint=hints.get(case.postmortem.id))
+        for case in (project.cases(test_lookup.tests) if linting else ())
+    ]
     found = [
         *project.findings,
         *collection.findings,

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_postmortem.cli import EXIT_NOT_JUDGED
+from pytest_postmortem.cli.gap_hints import find_gap_hints
 from pytest_postmortem.cli.project import Project, configure_without_conftest
 from pytest_postmortem.errors import Problem, ReportError
 from pytest_postmortem.evaluation.evaluate import (
@@ -106,6 +107,8 @@ def load_incidents(
         rows = build_rows_from_code(
             known_registry, linked_incidents, policy, settings.show, settings.url_template, unread
         )
+        hints = find_gap_hints(project, code, tests)
+        rows = [_add_gap_hint(row, hints.get(row.postmortem.id)) for row in rows]
         broken = {path for path, file_tests in tests.items() if file_tests is None}
         broken.update(file.path for file in unparsed)
         notes = (f"{path} can't be read as Python" for path in sorted(broken - {*project.pointers}))
@@ -323,6 +326,24 @@ def _apply_code_state(row: IncidentRow, unread: UnreadLinks) -> IncidentRow:
         unclear = unread.reason(row.postmortem.names)
         state, reason = ("not-judged", unclear) if unclear else (state, reason)
     return replace(row, fields={**row.fields, "state": state, "reason": reason})
+
+
+def _add_gap_hint(row: IncidentRow, hint: str | None) -> IncidentRow:
+    """Return a row that says where a mark is which was meant for an incident without a test."""
+    if hint is None or row.state != "not-linked":
+        return row
+    reason = "; ".join(filter(None, (hint, row.fields["reason"])))
+    return replace(row, fields={**row.fields, "reason": reason})
+
+
+def format_next_step(row: IncidentRow) -> str | None:
+    """Return what to do about an incident without a regression test, None for any other."""
+    if row.state not in ("unguarded", "not-linked") or not row.fields["required"]:
+        return None
+    return (
+        f'mark its test with @pytest.mark.postmortem("{row.shown.id}"), look for one with'
+        " `pytest-postmortem scan`, or exempt it with a reason (`test: exempt`)"
+    )
 
 
 def format_state_counts(rows: Sequence[IncidentRow], *, read: bool) -> str:

@@ -83,6 +83,15 @@ class ProjectCode:
         used = {path for test in self._tests for path in self.find_used(test)} if helpers else set()
         return [file for file in unparsed if file.path in self._tests or file.path in used]
 
+    def find_marks_outside(self) -> Iterator[tuple[str, suite_reader.SourceMark]]:
+        """Yield the marks that files call which are not test files of the suite."""
+        names = [name.encode() for name in self._names]
+        for path, data in self._modules.contents.items():
+            if path not in self._tests and any(name in data for name in names):
+                text = data.decode(errors="replace")
+                for mark in suite_reader.find_called_marks(text, self._names):
+                    yield path, mark
+
     def find_used(self, path: str) -> frozenset[str]:
         """Return the Python files that a file may import, those that these import, and itself."""
         return self._modules.find_used(path)
