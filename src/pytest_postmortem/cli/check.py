@@ -20,6 +20,7 @@ from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.lint.engine import lint_cases
 from pytest_postmortem.lint.marker_rules import (
     check_listed_tests,
+    check_lost_marks,
     check_markers,
     find_unchecked_ids,
 )
@@ -73,6 +74,7 @@ def check_project(
     else:
         findings = (
             *check_markers(marked_tests, project.registry, project.policy),
+            *(check_lost_marks(code.find_lost_marks(tests, marked_tests)) if linting else ()),
             *check_listed_tests(project.known, project.lacking(code, tests)),
         )
         linked_tests = (
