@@ -260,7 +260,7 @@ def test_everything_is_everything() -> None:
         "1 warning:",
         "  shared 0",
         "Gate fail-under passed: 100 % of 1 incident guarded",
-        "1 of 17 incidents guarded (5 %), 5 linked; 1 not run, 12 have no regression test,"
+        "1 of 17 incidents guarded (5.8 %), 5 linked; 1 not run, 12 have no regression test,"
         " 1 declared, 1 exempt",
     ]
 
@@ -363,7 +363,7 @@ PARTIAL = Scope("partial", ("1 node id given", "--lf skipped 2 files"))
                 incidents("unguarded", 2, required=False),
                 unknown_foreign_ids=("1", "2", "3"),
             ),
-            "2 of 3 incidents guarded (66 %), 2 linked; 1 has no regression test (-v lists them),"
+            "2 of 3 incidents guarded (66.6 %), 2 linked; 1 has no regression test (-v lists them),"
             " 2 older without one, 3 ids of other marks are unknown",
             id="full",
         ),
@@ -414,7 +414,7 @@ def test_a_share_is_shown_rounded_down() -> None:
     """999 of 1000 is no hundred per cent."""
     whole = report(incidents("guarded", 999), incidents("skipped", 1))
 
-    assert format_last_line(whole) == "999 of 1000 incidents guarded (99 %), 1000 linked"
+    assert format_last_line(whole) == "999 of 1000 incidents guarded (99.9 %), 1000 linked"
 
 
 @pytest.mark.parametrize(

@@ -191,7 +191,9 @@ def format_report_figures(document: Mapping[str, Any]) -> str:
     if not required:
         return "No incident requires a regression test"
     share = (
-        f" ({compute_percentage(guarded, required):g} %)" if totals["percent"] is not None else ""
+        f" ({compute_percentage(guarded, required, digits=1):g} %)"
+        if totals["percent"] is not None
+        else ""
     )
     proven = f", {totals['proven']} of them proven" if totals["proven"] else ""
     return (

@@ -438,7 +438,7 @@ def format_last_line(report: Report, listed: bool = False) -> str:
     else:
         share = f"{totals.guarded} of {format_count(totals.required)} guarded"
         if totals.percent is not None:
-            share += f" ({compute_percentage(totals.guarded, totals.required):g} %)"
+            share += f" ({compute_percentage(totals.guarded, totals.required, digits=1):g} %)"
         head = f"{share}{_format_proven_count(report)}, {totals.linked} linked"
     return "; ".join(filter(None, (head, ", ".join(_format_remainder(report, listed)))))
 
