@@ -23,6 +23,7 @@ from pytest_postmortem.reports.json_report import REPORT_FORMAT
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples" / "shop"
+TERM_HEADING = re.compile(r"^### (.+)\n", re.MULTILINE)
 EXPLANATIONS = ROOT / "src" / "pytest_postmortem" / "cli" / "explanations.md"
 
 
@@ -166,7 +167,9 @@ def json_format() -> None:
 
 
 def explanations() -> str:
-    """Return the texts of `pytest-postmortem explain`: the sections of the pages, without links."""
+    """Return the texts of `pytest-postmortem explain`, without links: the sections on messages and
+    rules, and the terms of the report.
+    """
     docs = ROOT / "docs"
     sections = []
     for page in ("messages.md", "lint.md"):
@@ -175,6 +178,12 @@ def explanations() -> str:
             f"## {code}\n\n{text.strip()}"
             for code, text in zip(parts[::2], parts[1::2], strict=True)
         ]
+    terms = (docs / "reference" / "states.md").read_text(encoding="utf-8")
+    _, *parts = TERM_HEADING.split(terms.partition("\n## Terms\n")[2].partition("\n## ")[0])
+    sections += [
+        f"## {term.lower().replace(' ', '-')}\n\n{text.strip()}"
+        for term, text in zip(parts[::2], parts[1::2], strict=True)
+    ]
     retire = (docs / "how-to" / "retire-a-lesson.md").read_text(encoding="utf-8")
     sections.append("## retire-a-lesson\n\n" + retire.partition("\n\n")[2].strip())
     return re.sub(r"\[([^]\n]+)\]\([^)\s]+\)", r"\1", "\n\n".join(sections)) + "\n"

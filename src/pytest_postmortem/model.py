@@ -251,6 +251,12 @@ class Registry:
         found = {each.id: each for name, each in self.index.items() if fnmatchcase(name, key)}
         return tuple(found.values())
 
+    def find_sharing(self, alias: str) -> tuple[Postmortem, ...]:
+        """Return the post-mortems of an alias that names none of them, as several have it."""
+        key = fold_id(alias)
+        owners = [each for each in self.postmortems if key in map(fold_id, each.aliases)]
+        return tuple(owners) if len(owners) > 1 and key not in self.index else ()
+
     def __iter__(self) -> Iterator[Postmortem]:
         return iter(self.postmortems)
 

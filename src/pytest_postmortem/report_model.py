@@ -100,12 +100,16 @@ class Totals(NamedTuple):
 
 
 class GateResult(NamedTuple):
-    """A rule that can fail the run; one that could not be judged has not passed either."""
+    """A rule that can fail the run; one that could not be judged has not passed either.
+
+    ``incidents`` are the ids of all incidents that do not meet it; the message names a few.
+    """
 
     name: str
     judged: bool
     passed: bool
     message: str
+    incidents: tuple[str, ...] = ()
 
 
 class RegistryOrigins(NamedTuple):

@@ -281,6 +281,8 @@ class Gate(TypedDict):
     """Whether it was judged and passed."""
     message: str
     """The result in words."""
+    incidents: list[str]
+    """The ids of all incidents that do not meet the gate."""
 
 
 class UnknownId(TypedDict):

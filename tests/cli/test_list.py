@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import date
@@ -161,6 +162,26 @@ def test_a_list_is_filtered_and_sorted(
 ) -> None:
     """Of one key any value fits, of several keys all; what says nothing stands last."""
     assert ids(capsys, *asked) == wanted
+
+
+@pytest.mark.parametrize(
+    ("pattern", "listed"),
+    [("id:pm-1*", ["PM-10"]), ("id:CASE-*", ["PM-10"]), ("id:PM-[89]", ["PM-9", "PM-8"])],
+)
+def test_ids_are_selected_by_a_glob(
+    pattern: str, listed: list[str], project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `prove` and `--postmortem` take them: case and aliases make no difference."""
+    assert ids(capsys, pattern) == listed
+
+
+def test_a_glob_that_fits_no_id_is_wrong_use(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A list that is empty by mistake would look like a clean one."""
+    assert main(["list", "id:HX-*"]) == 2
+
+    assert complaint(capsys) == "Couldn't list: unknown post-mortem 'HX-*'\n  correct the id"
 
 
 def test_a_state_is_asked_of_what_knows_it(
@@ -464,6 +485,26 @@ def test_the_proof_and_the_items_of_a_document_are_shown(
     (incident,) = json.loads((project / "whole.json").read_text())["incidents"]
     assert incident["proof"]["verdict"] == "weak"
     assert [item["title"] for item in incident["action_items"]] == ["Count them"]
+
+
+def test_until_when_an_incident_needs_no_test_is_shown(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The grace ends on the last day on which no gate fails."""
+    configure(project, "postmortem_registry = postmortems.yml", "postmortem_grace = 14")
+    (project / "postmortems.yml").write_text(
+        "- {id: A-1, date: 2026-11-25}\n- {id: A-2, date: 2026-11-01}\n- {id: A-3}\n"
+    )
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1795910400")  # 2026-11-29
+
+    states = {}
+    for id in ("A-1", "A-2", "A-3"):
+        assert main(["show", id]) == 0
+        states[id] = re.findall("^  state +(.*)", capsys.readouterr().out, re.MULTILINE)
+
+    unlinked = ["not linked, read from the code"]
+    in_grace = ["not linked (grace until 2026-12-09), read from the code"]
+    assert states == {"A-1": in_grace, "A-2": unlinked, "A-3": unlinked}
 
 
 def test_a_file_of_proofs_that_can_not_be_read_hides_nothing_else(

@@ -11,6 +11,7 @@ from pytest_postmortem.evaluation.gates import (
     check_percentage,
     check_policy,
     check_unprovable_incidents,
+    describe_gate_gap,
     evaluate_gates,
     is_report_failing,
 )
@@ -107,7 +108,31 @@ def test_require_asks_that_grave_incidents_are_guarded(
     """``SEV-1`` and ``sev1`` are one, and incidents without a severity are said to be left out."""
     (gate,) = evaluate_gates(report(Policy(require=("sev1",)), *incidents))
 
-    assert gate == GateResult("require", True, passed, message)
+    assert gate._replace(incidents=()) == GateResult("require", True, passed, message)
+    assert (len(gate.incidents) > 0) == (not passed)
+
+
+def test_a_gap_is_described_by_what_the_gate_asks_for() -> None:
+    """The reason of an incident has its own words where it has any."""
+    asked = [
+        describe_gate_gap("require", "unguarded", None, None, outdated=False),
+        describe_gate_gap("require", "unguarded", "the exemption ended", None, outdated=False),
+        describe_gate_gap("require", "skipped", "skipped: slow", None, outdated=False),
+        describe_gate_gap("require", "not-run", "deselected", None, outdated=False),
+        describe_gate_gap("require-proof", "guarded", None, None, outdated=False),
+        describe_gate_gap("require-proof", "guarded", None, "proven", outdated=True),
+        describe_gate_gap("require-proof", "guarded", None, "not-proven", outdated=False),
+    ]
+
+    assert asked == [
+        "no regression test",
+        "no regression test, the exemption ended",
+        "skipped: slow",
+        "not run, deselected",
+        "no proof",
+        "proof outdated",
+        "not proven",
+    ]
 
 
 UNRATED = incident("PM-6", "guarded", None)
@@ -372,9 +397,9 @@ def test_require_proof_asks_that_each_fix_is_proven(
     """An outdated proof and one of the opposite are none; a young incident has its grace."""
     policy = Policy(require_proof=("sev1",), grace=31, today=date(2026, 7, 15))
 
-    assert evaluate_gates(report(policy, *incidents)) == (
-        GateResult("require-proof", True, passed, message),
-    )
+    (gate,) = evaluate_gates(report(policy, *incidents))
+
+    assert gate._replace(incidents=()) == GateResult("require-proof", True, passed, message)
 
 
 def with_strength(id: str, strength: Strength | None, proof: Proof = PROVEN) -> IncidentResult:

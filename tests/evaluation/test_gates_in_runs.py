@@ -137,7 +137,7 @@ def test_where_nothing_is_required_the_gate_passes_and_says_why(
             [
                 "Gate require passed: 1 of 1 incident of sev1 guarded or in grace;"
                 " 1 incident has no severity: not judged (PM-4)",
-                "2 of 3 incidents guarded (66 %), 2 linked; 1 has no regression test,"
+                "2 of 3 incidents guarded (66.6 %), 2 linked; 1 has no regression test,"
                 " 1 older without one",
             ],
             0,

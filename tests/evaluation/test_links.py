@@ -303,6 +303,18 @@ def test_an_unknown_id_is_an_error_with_advice(id: str, advice: str) -> None:
     assert findings == (Finding("unknown-id", "error", message, "a.py", 7),)
 
 
+def test_a_shared_alias_is_the_remedy_of_an_unknown_id() -> None:
+    """To add the incident, or to correct the id, would be the wrong advice."""
+    owners = tuple(Postmortem(id, title=id, aliases=("OPS-1",)) for id in ("A-1", "A-2"))
+    known = Registry(owners, {owner.id.casefold(): owner for owner in owners})
+
+    (finding,) = check_links([Link("ops-1", "a.py::test_x", "a.py", 7)], known)
+
+    assert finding.message == (
+        "unknown post-mortem 'ops-1'; A-1 and A-2 share this alias: take it from all but one"
+    )
+
+
 def test_an_unknown_id_is_said_once_a_place() -> None:
     """A test with forty parameters has one mark, and so one finding."""
     links = [Link("PM-9", f"a.py::test_x[{n}]", "a.py", 7) for n in range(40)]

@@ -190,7 +190,7 @@ def test_every_outcome_of_a_test_makes_one_state(pytester: pytest.Pytester, run:
         "  xpasses               passes now, remove the xfail",
         "1 incident is guarded:",
         "  passes    1 test",
-        "1 of 17 incidents guarded (5 %), 17 linked",
+        "1 of 17 incidents guarded (5.8 %), 17 linked",
     ]
     assert result.ret == pytest.ExitCode.TESTS_FAILED
 
@@ -259,7 +259,7 @@ def test_other(n):
         "2 incidents are guarded:",
         "  PM-2    1 test",
         "  PM-3    1 test",
-        "2 of 3 incidents guarded (66 %), 3 linked",
+        "2 of 3 incidents guarded (66.6 %), 3 linked",
     ]
 
 

@@ -183,6 +183,7 @@ GOLDEN: dict[str, Any] = {
             "judged": True,
             "passed": False,
             "message": "0 % of 2 incidents guarded, 75 % asked: 2 incidents too few",
+            "incidents": [],
         },
         {
             "name": "require",
@@ -190,6 +191,7 @@ GOLDEN: dict[str, Any] = {
             "passed": False,
             "message": "1 incident of sev1 not guarded: PM-1; 1 incident has no severity:"
             " not judged (PM-2)",
+            "incidents": ["PM-1"],
         },
     ],
     "declared": [],

@@ -113,6 +113,26 @@ def test_without_a_destination_it_is_printed(suite: Path, run: RunPytest) -> Non
     assert report_of(result) == []
 
 
+def test_all_incidents_that_fail_a_gate_are_listed() -> None:
+    """The message of the gate names five; a report of 0.1.0 has no more than these."""
+    incidents = [
+        {"id": f"PM-{n}", "state": "skipped", "reason": "skipped: slow", "proof": None}
+        for n in range(7)
+    ]
+    gate = {"name": "require", "judged": True, "passed": False, "message": "7 not guarded"}
+    ids = [incident["id"] for incident in incidents]
+
+    notes = [
+        *markdown.format_report_notes(
+            {"gates": [gate | {"incidents": ids}], "incidents": incidents}
+        ),
+        *markdown.format_report_notes({"gates": [gate], "incidents": incidents}),
+    ]
+
+    message = "- gate require **failed**: 7 not guarded"
+    assert notes == [message, *(f"  - {id}: skipped: slow" for id in ids), message]
+
+
 def test_a_comment_stays_within_what_a_host_takes() -> None:
     """A table is cut, the last ones more than the first; it is said."""
     states = ("failing", "unguarded", "guarded", "exempt")

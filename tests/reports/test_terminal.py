@@ -98,6 +98,30 @@ PASSED = GateResult("fail-under", judged=True, passed=True, message="100 % of 1 
 VOID = GateResult("fail-under", True, True, "no incident requires a regression test")
 
 
+def test_the_end_of_a_grace_is_shown() -> None:
+    """A gap that fails no gate yet is not taken for one that does."""
+    dated = Postmortem("PM-1", title="Charged twice", severity="sev1", date="2026-11-25")
+    policy = Policy(grace=14, today=date(2026, 11, 29))
+    found = report((IncidentResult(dated, "unguarded"),), policy=policy)
+
+    assert text_of(found, "everything")[1] == (
+        "  PM-1  Charged twice    sev1, 4 days old, grace until 2026-12-09"
+    )
+
+
+def test_a_gate_that_failed_lists_all_incidents_where_everything_is_asked_for() -> None:
+    """Otherwise the message of the gate names the first ones."""
+    gate = GateResult("require", True, False, "2 incidents of sev1", ("UNGUARDED-1", "SKIPPED-1"))
+    found = report(incidents("unguarded", 1), incidents("skipped", 1), gates=(gate,))
+
+    listed = ["  UNGUARDED-1: no regression test", "  SKIPPED-1: skipped"]
+    assert text_of(found, "everything")[-4:-1] == [
+        "Gate require failed: 2 incidents of sev1",
+        *listed,
+    ]
+    assert not set(listed) & set(text_of(found))
+
+
 @pytest.mark.smoke
 @pytest.mark.parametrize("failing", [0, 1, 2, 30])
 @pytest.mark.parametrize("errored", [0, 1, 30])
@@ -361,7 +385,7 @@ def test_everything_is_everything() -> None:
         "1 warning:",
         "  shared 0",
         "Gate fail-under passed: 100 % of 1 incident guarded",
-        "1 of 17 incidents guarded (5 %), 5 linked; 1 not run, 12 have no regression test,"
+        "1 of 17 incidents guarded (5.8 %), 5 linked; 1 not run, 12 have no regression test,"
         " 1 declared, 1 exempt",
     ]
 
@@ -464,7 +488,7 @@ PARTIAL = Scope("partial", ("1 node id given", "--lf skipped 2 files"))
                 incidents("unguarded", 2, required=False),
                 unknown_foreign_ids=("1", "2", "3"),
             ),
-            "2 of 3 incidents guarded (66 %), 2 linked; 1 has no regression test (-v lists them),"
+            "2 of 3 incidents guarded (66.6 %), 2 linked; 1 has no regression test (-v lists them),"
             " 2 older without one, 3 ids of other marks are unknown",
             id="full",
         ),
@@ -515,7 +539,7 @@ def test_a_share_is_shown_rounded_down() -> None:
     """999 of 1000 is no hundred per cent."""
     whole = report(incidents("guarded", 999), incidents("skipped", 1))
 
-    assert format_last_line(whole) == "999 of 1000 incidents guarded (99 %), 1000 linked"
+    assert format_last_line(whole) == "999 of 1000 incidents guarded (99.9 %), 1000 linked"
 
 
 @pytest.mark.parametrize(

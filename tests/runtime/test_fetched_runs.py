@@ -103,7 +103,7 @@ def test_what_has_changed_takes_the_place_of_the_copy(
 
     result = run()
 
-    assert gapless_report(result)[-1].startswith("2 of 3 incidents guarded (66 %), 2 linked")
+    assert gapless_report(result)[-1].startswith("2 of 3 incidents guarded (66.6 %), 2 linked")
     assert result.ret == 0
 
 

@@ -55,7 +55,7 @@ REPORT = [
     "  test_it.py:16: @pytest.mark.postmortem('') names an empty id;"
     ' write @pytest.mark.postmortem("PM-123")',
     "  test_it.py:16: unknown post-mortem 'PM-33'; did you mean 'PM-3'?",
-    "3 of 7 incidents guarded (42 %), 6 linked; 1 has no regression test",
+    "3 of 7 incidents guarded (42.8 %), 6 linked; 1 has no regression test",
 ]
 
 

@@ -70,7 +70,7 @@ def declare_list_arguments(parser: argparse.ArgumentParser) -> None:
         "select",
         nargs="*",
         metavar="KEY:VALUE",
-        help="list only these, as postmortem_select; state:WORD too",
+        help="list only these, as postmortem_select; state:WORD and globs of ids too",
     )
     parser.add_argument("--since", metavar="DATE", help="list only incidents from this day on")
     parser.add_argument("--before", metavar="DATE", help="list only incidents before this day")

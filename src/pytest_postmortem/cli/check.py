@@ -6,11 +6,13 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import filter as matching
 from pathlib import Path
 
 from pytest_postmortem.cli import EXIT_NOT_JUDGED
 from pytest_postmortem.cli.arguments import build_pytest_arguments
+from pytest_postmortem.cli.gap_hints import find_gap_hints
 from pytest_postmortem.cli.linted_project import LintedProject
 from pytest_postmortem.cli.project import configure_without_conftest
 from pytest_postmortem.cli.report_targets import parse_report_targets, print_or_write_report
@@ -18,6 +20,7 @@ from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.lint.engine import lint_cases
 from pytest_postmortem.lint.marker_rules import (
     check_listed_tests,
+    check_lost_marks,
     check_markers,
     find_unchecked_ids,
 )
@@ -71,6 +74,7 @@ def check_project(
     else:
         findings = (
             *check_markers(marked_tests, project.registry, project.policy),
+            *(check_lost_marks(code.find_lost_marks(tests, marked_tests)) if linting else ()),
             *check_listed_tests(project.known, project.lacking(code, tests)),
         )
         linked_tests = (
@@ -82,7 +86,11 @@ def check_project(
         collection = PytestCollection(findings, linked_tests, len(test_files), unjudged)
     whole = not project.absent_tests and not (unparsed or None in tests.values())
     test_lookup = _LinkedTestLookup(collection.linked, None if collecting else unread, whole=whole)
-    cases = list(project.cases(test_lookup.tests)) if linting else []
+    hints = find_gap_hints(project, code, tests) if linting else {}
+    cases = [
+        replace(case, hint=hints.get(case.postmortem.id))
+        for case in (project.cases(test_lookup.tests) if linting else ())
+    ]
     found = [
         *project.findings,
         *collection.findings,

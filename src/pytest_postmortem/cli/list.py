@@ -83,25 +83,27 @@ def _parse_list_query(options: argparse.Namespace) -> ListQuery:
 
 
 def _resolve_query(query: ListQuery, loaded: LoadedIncidents) -> ListQuery:
-    """Return a query with the ids of incidents in place of their other names.
+    """Return a query with the ids of incidents in place of their other names and of globs.
 
     Raises: SettingsError with every key, state and id that the incidents do not have.
     """
     registry = loaded.project.registry or Registry()
     listed = index_listed_incidents(loaded.rows, registry)
     select = dict(query.select)
-    ids = [listed.find(id) or registry.find(id) for id in select.get("id", ())]
+    matches = {
+        id: listed.find_matching(id) or registry.find_matching(id) for id in select.get("id", ())
+    }
     problems = [*_check_keys(loaded.rows, select), *_check_states(query.states, read=loaded.read)]
-    for id, known in zip(select.get("id", ()), ids, strict=True):
-        if loaded.rows and known is None:
+    for id, found in matches.items():
+        if loaded.rows and not found:
             remedy = format_suggestion(index_registry_ids(listed).find(id), "correct the id")
             problems.append(
                 Problem("unknown-id", LIST_FAILED, f"unknown post-mortem {id!r}", remedy)
             )
     if problems:
         raise SettingsError(problems)
-    if ids:
-        select["id"] = tuple(known.id for known in ids if known)
+    if matches:
+        select["id"] = tuple(incident.id for found in matches.values() for incident in found)
     severities = loaded.project.settings.policy.severities
     return replace(query, select=tuple(select.items()), severities=severities)
 

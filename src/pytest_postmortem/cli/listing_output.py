@@ -9,7 +9,11 @@ from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 
-from pytest_postmortem.cli.listing_rows import IncidentRow, format_state_counts
+from pytest_postmortem.cli.listing_rows import (
+    IncidentRow,
+    format_next_step,
+    format_state_counts,
+)
 from pytest_postmortem.model import NodeKey
 from pytest_postmortem.reports.markdown import (
     escape_markdown,
@@ -54,6 +58,7 @@ def render_incident_columns(rows: Sequence[IncidentRow], width: int | None, *, r
                 *lines,
                 format_state_counts(rows, read=read),
                 *(_format_unknown_reasons(rows) if read else ()),
+                *_format_gap_hints(rows),
             ]
         )
         + "\n"
@@ -74,6 +79,18 @@ def _format_unknown_reasons(rows: Sequence[IncidentRow]) -> Iterator[str]:
             f"unknown: {len(unique_reasons) - MOST_REASONS} more reasons, see"
             " `pytest-postmortem show ID`"
         )
+
+
+def _format_gap_hints(rows: Sequence[IncidentRow]) -> Iterator[str]:
+    """Yield why some incidents have no test that counts, where that is known."""
+    hints = [
+        f"{row.shown.id}: {reason}"
+        for row in rows
+        if row.state == "not-linked" and (reason := _format_state_reason(row))
+    ]
+    yield from map(sanitize_line, hints[:MOST_REASONS])
+    if len(hints) > MOST_REASONS:
+        yield f"and {len(hints) - MOST_REASONS} more, see `pytest-postmortem show ID`"
 
 
 def _format_list_cell(row: IncidentRow, name: str) -> str:
@@ -195,6 +212,7 @@ def _list_incident_facts(row: IncidentRow, read: bool) -> Iterator[tuple[str, Se
         "date": (postmortem.date,),
         "severity": (postmortem.severity,),
         "state": (f"{state}, read from the code" if read else state,),
+        "next": (format_next_step(row),),
         "note": (fields["note"],),
         "status": (postmortem.status,),
         "owner": (postmortem.owner,),

@@ -17,9 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from pytest_postmortem.cli import EXIT_NOT_JUDGED
+from pytest_postmortem.cli.gap_hints import find_gap_hints
 from pytest_postmortem.cli.project import Project, configure_without_conftest
 from pytest_postmortem.errors import Problem, ReportError
-from pytest_postmortem.evaluation.evaluate import evaluate, is_incident_selected
+from pytest_postmortem.evaluation.evaluate import (
+    evaluate,
+    format_grace,
+    is_incident_selected,
+)
 from pytest_postmortem.evaluation.links import build_implied_registry
 from pytest_postmortem.model import (
     Link,
@@ -103,6 +108,8 @@ def load_incidents(
         rows = build_rows_from_code(
             known_registry, linked_incidents, policy, settings.show, settings.url_template, unread
         )
+        hints = find_gap_hints(project, code, tests)
+        rows = [_add_gap_hint(row, hints.get(row.postmortem.id)) for row in rows]
         broken = {path for path, file_tests in tests.items() if file_tests is None}
         broken.update(file.path for file in unparsed)
         notes = (f"{path} can't be read as Python" for path in sorted(broken - {*project.pointers}))
@@ -301,11 +308,19 @@ def _build_unrun_outcome(muted: str | None) -> Outcome:
 def _build_rows(report: Report, show: ShowLevel | None) -> list[IncidentRow]:
     fields = build_report_document(report, show)["incidents"]
     return [
-        IncidentRow(
-            incident.postmortem, redact_postmortem(incident.postmortem, show), incident_fields
-        )
+        _build_row(incident, incident_fields, report.policy, show)
         for incident, incident_fields in zip(report.incidents, fields, strict=True)
     ]
+
+
+def _build_row(
+    incident: IncidentResult, fields: Mapping[str, Any], policy: Policy, show: ShowLevel | None
+) -> IncidentRow:
+    """Return the row of an incident; one that needs no test yet says until when."""
+    shown = redact_postmortem(incident.postmortem, show)
+    if incident.state == "unguarded" and incident.required and not fields["reason"]:
+        fields = {**fields, "reason": format_grace(shown, policy)}
+    return IncidentRow(incident.postmortem, shown, fields)
 
 
 def _apply_code_state(row: IncidentRow, unread: UnreadLinks) -> IncidentRow:
@@ -323,6 +338,24 @@ MUTED_STATES = ("skipped", "known-broken")
 
 def _format_state_count(counts: Mapping[str, int], state: str) -> str:
     return f"{counts[state]} {state.replace('-', ' ')}"
+
+
+def _add_gap_hint(row: IncidentRow, hint: str | None) -> IncidentRow:
+    """Return a row that says where a mark is which was meant for an incident without a test."""
+    if hint is None or row.state != "not-linked":
+        return row
+    reason = "; ".join(filter(None, (hint, row.fields["reason"])))
+    return replace(row, fields={**row.fields, "reason": reason})
+
+
+def format_next_step(row: IncidentRow) -> str | None:
+    """Return what to do about an incident without a regression test, None for any other."""
+    if row.state not in ("unguarded", "not-linked") or not row.fields["required"]:
+        return None
+    return (
+        f'mark its test with @pytest.mark.postmortem("{row.shown.id}"), look for one with'
+        " `pytest-postmortem scan`, or exempt it with a reason (`test: exempt`)"
+    )
 
 
 def format_state_counts(rows: Sequence[IncidentRow], *, read: bool) -> str:

@@ -11,6 +11,7 @@ import pytest
 from pytest_postmortem.files import find_test_files
 from pytest_postmortem.pysource import suite_reader
 from pytest_postmortem.pysource.declared_tests import DeclaredTests, DoctestSettings
+from pytest_postmortem.pysource.lost_marks import LostMark, LostMarkFinder
 from pytest_postmortem.pysource.marker_index import SourceTestsByFile, UninterpretedFile
 from pytest_postmortem.pysource.project_modules import ModuleIndex, ParsedModule
 
@@ -82,6 +83,25 @@ class ProjectCode:
         helpers = any(file.path not in self._tests for file in unparsed)
         used = {path for test in self._tests for path in self.find_used(test)} if helpers else set()
         return [file for file in unparsed if file.path in self._tests or file.path in used]
+
+    def find_marks_outside(self) -> Iterator[tuple[str, suite_reader.SourceMark]]:
+        """Yield the marks that files call which are not test files of the suite."""
+        names = [name.encode() for name in self._names]
+        for path, data in self._modules.contents.items():
+            if path not in self._tests and any(name in data for name in names):
+                text = data.decode(errors="replace")
+                for mark in suite_reader.find_called_marks(text, self._names):
+                    yield path, mark
+
+    def find_lost_marks(
+        self, reading: SourceTestsByFile, paths: Iterable[str]
+    ) -> Iterator[tuple[str, LostMark]]:
+        """Yield the marks in some test files that are on no test of the suite that was read."""
+        finder = LostMarkFinder(reading)
+        for path in paths:
+            module = self._modules.read(path) if reading.get(path) is not None else None
+            for mark in finder.find(path, module.tree) if module else ():
+                yield path, mark
 
     def find_used(self, path: str) -> frozenset[str]:
         """Return the Python files that a file may import, those that these import, and itself."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from pytest_postmortem.model import (
@@ -276,6 +277,23 @@ def has_exemption_ended(postmortem: Postmortem, policy: Policy) -> bool:
     """Return whether the exemption of an incident has expired."""
     end = parse_iso_date(postmortem.until)
     return postmortem.exempt and end is not None and policy.today is not None and end < policy.today
+
+
+def find_grace_end(postmortem: Postmortem, policy: Policy) -> date | None:
+    """Return the last day of the grace period of an incident, None once it is over.
+
+    There is none without a date.
+    """
+    day, today = postmortem.day, policy.today
+    if day is None or today is None or not policy.grace:
+        return None
+    return day + timedelta(days=policy.grace) if (today - day).days <= policy.grace else None
+
+
+def format_grace(postmortem: Postmortem, policy: Policy) -> str | None:
+    """Return until when an incident needs no regression test, None once it does."""
+    end = find_grace_end(postmortem, policy)
+    return f"grace until {end.isoformat()}" if end else None
 
 
 def _is_test_required(postmortem: Postmortem, state: State, policy: Policy) -> bool:

@@ -8,6 +8,7 @@ from datetime import date
 
 from pytest_postmortem.evaluation.evaluate import (
     compute_percentage,
+    find_grace_end,
     list_field_texts,
     list_selection_keys,
     normalize_field_value,
@@ -113,7 +114,9 @@ def _judge_severities(
 
     ``condition`` says which incidents of the severities the gate is about.
     """
-    missing = [incident for incident in lacking if not _is_in_grace(incident, report.policy)]
+    missing = [
+        incident for incident in lacking if not find_grace_end(incident.postmortem, report.policy)
+    ]
     names = ", ".join(severities)
     message = (
         f"{len(incidents)} of {format_count(len(incidents))} of {names} {demand} or in grace"
@@ -124,7 +127,8 @@ def _judge_severities(
         message = (
             f"{format_count(len(missing))} of {names} not {demand}: {_format_incident_ids(missing)}"
         )
-    return _name_unrated_incidents(report, GateResult(name, True, not missing, message))
+    ids = tuple(incident.postmortem.id for incident in missing)
+    return _name_unrated_incidents(report, GateResult(name, True, not missing, message, ids))
 
 
 def _name_unrated_incidents(report: Report, gate: GateResult) -> GateResult:
@@ -188,7 +192,7 @@ def _evaluate_required_strength(report: Report) -> GateResult:
         f"{id} {strength.noticed} of {strength.total}"
         for id, (incident, strength) in known.items()
         if strength.noticed * 100 < minimum * strength.total
-        and not _is_in_grace(incident, report.policy)
+        and not find_grace_end(incident.postmortem, report.policy)
     ]
     texts = []
     if weak:
@@ -209,6 +213,18 @@ def _evaluate_required_strength(report: Report) -> GateResult:
     if not proven:
         texts.append("no incident is proven: not judged; run `pytest-postmortem prove --strength`")
     return GateResult("require-strength", bool(known), bool(known) and not weak, "; ".join(texts))
+
+
+def describe_gate_gap(
+    gate: str, state: str, reason: str | None, verdict: str | None, *, outdated: bool
+) -> str:
+    """Return why an incident does not meet a gate; ``verdict`` and ``outdated`` are its proof."""
+    if gate == "require-proof":
+        return "proof outdated" if outdated else (verdict or "no proof").replace("-", " ")
+    words = "no regression test" if state == "unguarded" else state.replace("-", " ")
+    if not reason:
+        return words
+    return reason if reason.startswith(("skipped", "xfailed")) else f"{words}, {reason}"
 
 
 def find_provable_incidents(
@@ -330,12 +346,6 @@ def count_days_past_grace(day: date | None, policy: Policy) -> int | None:
     if day is None or policy.today is None:
         return None
     return (policy.today - day).days - policy.grace
-
-
-def _is_in_grace(incident: IncidentResult, policy: Policy) -> bool:
-    """Return whether an incident is within its grace period; False without a date."""
-    days = count_days_past_grace(incident.postmortem.day, policy)
-    return bool(policy.grace) and days is not None and days <= 0
 
 
 def _format_incident_ids(incidents: Sequence[IncidentResult], most: int = 5) -> str:

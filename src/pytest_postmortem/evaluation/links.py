@@ -264,6 +264,7 @@ class _UnknownIdAdvice:
 
         self._partial = "; ".join(registry.partial)
         self._known: dict[str, str] = {}
+        self._registry = registry
         self._index = index_registry_ids(registry)
 
     def on(self, id: str) -> str:
@@ -275,6 +276,9 @@ class _UnknownIdAdvice:
         return self._known[key]
 
     def _build_advice(self, key: str) -> str:
+        owners = [owner.id for owner in self._registry.find_sharing(key)]
+        if owners:
+            return f"; {' and '.join(owners)} share this alias: take it from all but one"
         near = self._index.find(key)
         why = "; it may exist all the same, as the registry is partial"
         partial = f"{why}: {self._partial}" if self._partial else ""

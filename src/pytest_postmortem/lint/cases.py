@@ -52,7 +52,7 @@ class LintCase:
     """An incident: its entry, its text, its action items and its tests.
 
     ``tests`` is None if its tests are unknown. ``unwritten`` are those that only fail, as `new`
-    has made them.
+    has made them. ``hint`` says where a mark is that is meant for it and links no test.
     """
 
     postmortem: Postmortem
@@ -60,6 +60,7 @@ class LintCase:
     items: tuple[DocumentItem, ...] = ()
     tests: LinkedIncident | None = None
     unwritten: frozenset[str] = frozenset()
+    hint: str | None = None
 
     @property
     def path(self) -> str | None:

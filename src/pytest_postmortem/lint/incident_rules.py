@@ -73,9 +73,10 @@ def check_test_missing(case: LintCase, context: LintContext) -> Iterator[Complai
         return
     if not tests.tests:
         grace = f" after {format_count(policy.grace, 'day')} of grace" if policy.grace else ""
+        hint = f", but {case.hint}" if case.hint else ""
         yield (
             case.line,
-            f"{incident.id} has no regression test{grace}; mark one with "
+            f"{incident.id} has no regression test{grace}{hint}; mark one with "
             f'@pytest.mark.postmortem("{incident.id}"), or exempt it with a reason',
         )
     else:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pytest_postmortem.evaluation import links
 from pytest_postmortem.model import Finding, Link, Policy, Postmortem, Registry
+from pytest_postmortem.options import MARKER_NAME
+from pytest_postmortem.pysource.lost_marks import LostMark
 from pytest_postmortem.pysource.marker_index import SourceTestsByFile
 from pytest_postmortem.pysource.suite_reader import SourceMark
 
@@ -42,6 +44,17 @@ def _find_marker_complaints(mark: SourceMark) -> Sequence[str]:
     """Return the complaints about a mark; a partly computed one is judged by its read parts."""
     complaints = links.parse_marks([mark]).complaints
     return complaints if mark.whole or mark.args or mark.kwargs else ()
+
+
+def check_lost_marks(lost: Iterable[tuple[str, LostMark]]) -> Iterator[Finding]:
+    """Yield a warning for each mark that is on no test, given with its file."""
+    for path, mark in lost:
+        why = f", as {mark.reason}" if mark.reason else ""
+        message = (
+            f"@pytest.mark.{MARKER_NAME}({', '.join(map(repr, mark.ids))}) is on no test: pytest"
+            f" does not collect {mark.name}{why}; rename it, or move the mark to a test"
+        )
+        yield Finding("bad-marker", "warning", message, path, mark.line)
 
 
 def find_unchecked_ids(reading: SourceTestsByFile, registry: Registry | None) -> tuple[str, ...]:

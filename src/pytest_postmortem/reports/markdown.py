@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from pytest_postmortem.documents.action_progress import classify_action_progress
 from pytest_postmortem.evaluation.evaluate import compute_percentage, normalize_severity
-from pytest_postmortem.evaluation.gates import count_days_past_grace
+from pytest_postmortem.evaluation.gates import count_days_past_grace, describe_gate_gap
 from pytest_postmortem.model import NodeKey, Policy, format_count, parse_iso_date
 from pytest_postmortem.report_model import COULD_RETURN_STATES
 from pytest_postmortem.reports.severity_order import build_severity_ranking
@@ -242,7 +242,9 @@ def format_report_figures(document: Mapping[str, Any]) -> str:
     if not required:
         return "No incident requires a regression test"
     share = (
-        f" ({compute_percentage(guarded, required):g} %)" if totals["percent"] is not None else ""
+        f" ({compute_percentage(guarded, required, digits=1):g} %)"
+        if totals["percent"] is not None
+        else ""
     )
     proven = f", {totals['proven']} of them proven" if totals["proven"] else ""
     hollow = sum(
@@ -268,8 +270,29 @@ def format_report_notes(document: Mapping[str, Any]) -> Iterator[str]:
             f"- gate {_escape_limited_text(gate['name'])} {verdict}:"
             f" {_escape_limited_text(message)}"
         )
+        yield from _list_gate_gaps(gate, document["incidents"])
     for place in document.get("registry", {}).get("partial", ()):
         yield f"- the registry is partial: {_escape_limited_text(place)}"
+
+
+def _list_gate_gaps(
+    gate: Mapping[str, Any], incidents: Iterable[Mapping[str, Any]]
+) -> Iterator[str]:
+    """Yield the incidents that do not meet a gate with their reasons, up to `MOST_ROWS`."""
+    ids = gate.get("incidents", ())
+    by_id = {incident["id"]: incident for incident in incidents}
+    for incident in (by_id[id] for id in ids[:MOST_ROWS] if id in by_id):
+        proof = incident.get("proof") or {}
+        why = describe_gate_gap(
+            gate["name"],
+            incident["state"],
+            incident.get("reason"),
+            proof.get("verdict"),
+            outdated=bool(proof.get("outdated")),
+        )
+        yield f"  - {_escape_limited_text(incident['id'])}: {_escape_limited_text(why)}"
+    if len(ids) > MOST_ROWS:
+        yield f"  - and {len(ids) - MOST_ROWS} more"
 
 
 def build_markdown_sections(document: Mapping[str, Any]) -> Iterator[MarkdownSection]:

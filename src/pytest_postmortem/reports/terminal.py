@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from pytest_postmortem.errors import PostmortemError
-from pytest_postmortem.evaluation.evaluate import compute_percentage, normalize_severity
+from pytest_postmortem.evaluation.evaluate import (
+    compute_percentage,
+    format_grace,
+    normalize_severity,
+)
 from pytest_postmortem.evaluation.gates import count_days_past_grace
 from pytest_postmortem.model import Finding, Postmortem, Proof, Registry, ShowLevel, format_count
 from pytest_postmortem.report_model import (
@@ -84,7 +88,9 @@ def render_terminal_report(
     ]
     everything = detail == "everything"
     tail = [TerminalLine(sanitize_line(note)) for note in report.notes if everything]
-    tail += format_gate_lines(report.gates, everything)
+    for gate in report.gates:
+        tail += format_gate_lines([gate], everything)
+        tail += _list_gate_gaps(gate, report, show) if everything else ()
     if detail != "what fails":
         tail.append(_build_last_line(report, detail))
     sections = failing
@@ -423,7 +429,7 @@ class _IncidentTable:
         if self._policy.grace and required:
             if days > 0:
                 return f"{format_count(days, 'day')} {'late' if brief else 'past grace'}"
-            return "in grace"
+            return format_grace(shown, self._policy) or "in grace"
         return f"{format_count(max(0, days + (self._policy.grace)), 'day')} old"
 
     def _below(self, incident: IncidentResult) -> Iterator[str]:
@@ -479,6 +485,20 @@ def format_gate_lines(
             yield TerminalLine(sanitize_line(f"Gate {gate.name} passed: {gate.message}"), "green")
 
 
+def _list_gate_gaps(
+    gate: GateResult, report: Report, show: ShowLevel | None
+) -> Iterator[TerminalLine]:
+    """Yield each incident that does not meet a gate, with the reason."""
+    from pytest_postmortem.evaluation.gates import describe_gate_gap
+
+    for incident in report.incidents:
+        if incident.postmortem.id in gate.incidents:
+            proof, reason = incident.proof, redact_reason(incident, show)
+            verdict, outdated = (proof.verdict, proof.outdated) if proof else (None, False)
+            why = describe_gate_gap(gate.name, incident.state, reason, verdict, outdated=outdated)
+            yield TerminalLine(sanitize_line(f"  {incident.postmortem.id}: {why}"), "red")
+
+
 def _choose_colour(report: Report) -> LineColour:
     states = {incident.state for incident in report.incidents}
     has_errors = any(finding.severity == "error" for finding in report.findings)
@@ -508,7 +528,7 @@ def format_last_line(report: Report, detail: TerminalDetail = "last line") -> st
     else:
         share = f"{totals.guarded} of {format_count(totals.required)} guarded"
         if totals.percent is not None:
-            share += f" ({compute_percentage(totals.guarded, totals.required):g} %)"
+            share += f" ({compute_percentage(totals.guarded, totals.required, digits=1):g} %)"
         head = f"{share}{_format_proven_count(report)}, {totals.linked} linked"
     return "; ".join(filter(None, (head, ", ".join(_format_remainder(report, detail)))))
 
