@@ -141,6 +141,22 @@ def test_all_that_is_wrong_is_named_most_severe_first() -> None:
     )
 
 
+def test_a_part_of_the_suite_is_never_well() -> None:
+    """It says which part it was, and its figures are not those of the suite."""
+    results = ChangeResults(
+        report(incident("PM-1", "guarded"), unjudged=["1 of 3 files given"]),
+        code_comparison(GAINED),
+    )
+
+    text = render_comment(results, 65_000)
+
+    assert text.startswith(
+        "### ⚠️ not everything could be judged\n\nOf what could be judged: 1 of 1"
+    )
+    assert "\n- not judged as a whole: 1 of 3 files given\n" in text
+    assert "✅ 1" not in text
+
+
 @pytest.mark.parametrize(
     ("results", "heading"),
     [

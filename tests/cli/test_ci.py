@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -120,6 +122,11 @@ def job(
 ) -> Job:
     """A change without a push, at the forge that the test names."""
     return Job(repository, monkeypatch, server, request.param)
+
+
+def run_pytest(*arguments: str) -> None:
+    """Run pytest in the folder of the change, as an earlier job does."""
+    subprocess.run([sys.executable, "-m", "pytest", *arguments], capture_output=True)
 
 
 on_github = pytest.mark.parametrize("job", ["GitHub"], indirect=True)
@@ -292,6 +299,46 @@ def test_reports_of_earlier_jobs_take_the_place_of_a_run(
     assert (passed, failed, missing) == (0, 1, 2)
     assert [*outputs.values()][:3] == ["1", "2", "50"]
     assert "Couldn't read report 'reports/c*.json': no file matches it" in capsys.readouterr().err
+
+
+@on_github
+def test_reports_of_a_part_of_the_suite_are_not_judged(
+    job: Job, repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A shard that is missing would have judged the rest; no gate is needed to notice it."""
+    job.commit({"pm.yml": REGISTRY + NEW_ENTRY})
+    run_pytest("-q", "--postmortem-report=json:part.json", "test_guard.py")
+
+    status = job.run("--reports=part.json", "--prove=off")
+
+    assert status == 3
+    assert "### ⚠️ 1 new incident without a test; not everything" in job.api.bodies[0]
+    assert "- not judged as a whole: 1 of 2 files given\n" in job.api.bodies[0]
+    assert "\nnot judged as a whole: 1 of 2 files given\n" in capsys.readouterr().out
+
+
+@on_github
+@pytest.mark.parametrize(("gate", "expected"), [([], 0), (["--fail-under=50"], 3)])
+def test_a_run_of_a_part_judges_no_gate(job: Job, gate: list[str], expected: int) -> None:
+    """What ran has passed, and whether the rest would is not known."""
+    job.commit({"README.txt": "new\n"})
+
+    status = job.run("--pytest-args=test_guard.py", "--prove=off", *gate)
+
+    assert status == expected
+    assert "### ⚠️ not everything could be judged\n" in job.summary.read_text(encoding="utf-8")
+
+
+@on_github
+def test_reports_with_a_failed_test_fail(job: Job, repository: Repository) -> None:
+    """The jobs that wrote them may not have failed for it."""
+    job.commit({"test_guard.py": GUARD.replace("pass", "assert 0")})
+    run_pytest("-q", "--postmortem-report=json:all.json")
+
+    status = job.run("--reports=all.json", "--prove=off")
+
+    assert status == 1
+    assert "### ❌ 1 incident may be back\n" in job.api.bodies[0]
 
 
 @on_github

@@ -100,7 +100,7 @@ def render_comment(results: ChangeResults, most: int) -> str:
     if verdict.wrong and verdict.noticed:
         lines += [f"{'; '.join(verdict.noticed)}.", ""]
     if results.report is not None:
-        lines += [f"{format_report_figures(results.report)}.", ""]
+        lines += [f"{_format_figures(results.report)}.", ""]
         lines += format_report_notes(results.report)
     notes = () if results.comparison is None else results.comparison.notes
     lines += [f"- {text}" for texts in (results.problems, notes) for text in _list_some(texts)]
@@ -144,6 +144,7 @@ def _judge(results: ChangeResults) -> _Verdict:
         (unproven, f"{format_count(len(unproven), 'incident')} not proven"),
         (
             (comparison is not None and not comparison.judged and not comparison.lost)
+            or report.get("unjudged")
             or any(not gate["judged"] for gate in gates)
             or results.problems,
             "not everything could be judged",
@@ -163,7 +164,7 @@ def _format_hollow_count(count: int) -> str:
 def _format_well_facts(results: ChangeResults) -> Iterator[str]:
     """Yield all that is worth a word if nothing is wrong."""
     if results.report is not None:
-        yield format_report_figures(results.report)
+        yield _format_figures(results.report)
     comparison = results.comparison
     if comparison is not None:
         yield NOTHING_LOST
@@ -176,6 +177,12 @@ def _format_well_facts(results: ChangeResults) -> Iterator[str]:
         yield _format_proof_totals(results.proofs)
     if comparison is not None:
         yield from _list_some(comparison.notes)
+
+
+def _format_figures(report: Mapping[str, Any]) -> str:
+    """Return the figures of a report in one line; those of a part do not read as the whole's."""
+    figures = format_report_figures(report)
+    return f"Of what could be judged: {figures}" if report.get("unjudged") else figures
 
 
 def _format_proof_totals(proofs: Sequence[Mapping[str, Any]]) -> str:

@@ -190,7 +190,10 @@ class CiJob:
         self._pytest_status = status if status >= 0 else 128 - status
         self._statuses["tests"] = self._pytest_status
         if place.is_file():
-            self._take_report(load_own_report(place))
+            report = load_own_report(place)
+            self._take_report(report)
+            if not status and any(not gate["judged"] for gate in report["gates"]):
+                self._statuses["tests"] = EXIT_NOT_JUDGED
         else:
             self._problems.append(f"tests: pytest wrote no report (exit status {status})")
 
@@ -201,6 +204,8 @@ class CiJob:
         self._take_report(report)
         self._statuses["tests"] = _judge_report(report)
         print(render_report("run", "markdown", report).partition("\n")[0].lstrip("# "))
+        for reason in report["unjudged"]:
+            print(sanitize_line(f"not judged as a whole: {reason}"))
 
     def _take_report(self, report: Mapping[str, Any]) -> None:
         self._report = report
@@ -291,12 +296,19 @@ def _find_report_files(patterns: Sequence[str]) -> Iterator[Path]:
 
 
 def _judge_report(report: Mapping[str, Any]) -> int:
-    """Return the exit status for a joined report, as `combine` does."""
-    wrong = any(finding["severity"] == "error" for finding in report["findings"])
+    """Return the exit status for a report of other jobs: 1 if a test failed or a gate, 3 if a gate
+    was not judged, or the reports do not cover the suite.
+    """
     gates = report["gates"]
-    if wrong or any(gate["judged"] and not gate["passed"] for gate in gates):
+    failed = (
+        any(each["state"] in ("failing", "errored") for each in report["incidents"]),
+        any(finding["severity"] == "error" for finding in report["findings"]),
+        any(gate["judged"] and not gate["passed"] for gate in gates),
+    )
+    if any(failed):
         return EXIT_FAILED
-    return 0 if all(gate["judged"] for gate in gates) else EXIT_NOT_JUDGED
+    whole = report["scope"]["kind"] == "full" and all(gate["judged"] for gate in gates)
+    return 0 if whole else EXIT_NOT_JUDGED
 
 
 def _choose_status(error: PostmortemError) -> int:
