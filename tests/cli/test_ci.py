@@ -259,8 +259,8 @@ def test_a_shallow_clone_is_not_judged(
     (body,) = job.api.bodies
     assert "### ⚠️ not everything could be judged\n" in body
     assert (
-        "- change: origin/main, the base of this change, is not in this clone; fetch the history of"
-        " the base too (in CI fetch-depth: 0 or GIT\\_DEPTH: 0)\n"
+        "- base: Couldn't read the repository: origin/main, the base of this change, is not in"
+        " this clone; fetch the history of the base too (in CI fetch-depth: 0 or GIT\\_DEPTH: 0)\n"
     ) in body
 
 
@@ -299,6 +299,49 @@ def test_reports_of_earlier_jobs_take_the_place_of_a_run(
     assert (passed, failed, missing) == (0, 1, 2)
     assert [*outputs.values()][:3] == ["1", "2", "50"]
     assert "Couldn't read report 'reports/c*.json': no file matches it" in capsys.readouterr().err
+
+
+@on_github
+def test_a_project_without_a_registry_is_told_what_to_run(
+    job: Job, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing went wrong, and there is nothing to say to a reviewer."""
+    nothing: dict[str, str | None] = {"pytest.ini": "[pytest]\n", "pm.yml": None}
+    job.commit({**nothing, "test_guard.py": None})
+
+    status = job.run("--prove=off", "--ratchet=off")
+
+    assert status == 0
+    assert job.api.bodies == []
+    assert "no registry found; run `pytest-postmortem init`\n" in capsys.readouterr().out
+    assert "✅" not in job.summary.read_text(encoding="utf-8")
+
+
+@on_github
+def test_a_broken_registry_is_named_once_with_its_place(
+    job: Job, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the comment and as an annotation, although each step needs it."""
+    status = job.push({"pm.yml": "- {id: PM-1\n- ["})
+
+    out = capsys.readouterr().out
+    assert status == 4
+    (body,) = job.api.bodies
+    assert body.count("Couldn't read") == 1
+    assert "- registry: Couldn't read registry 'pm.yml', line 2" in body
+    assert out.count("::error file=pm.yml,line=2,title=Incident coverage::Couldn't read") == 1
+
+
+@on_github
+def test_a_loss_that_is_tolerated_is_a_warning(job: Job) -> None:
+    """The job passes, and so its heading is not that of a failure; it names the comment."""
+    job.commit({"test_guard.py": None})
+
+    status = job.run("--ratchet=warn", "--prove=off", "--name=shop")
+
+    assert status == 0
+    assert "### ⚠️ shop: 1 lesson lost\n" in job.api.bodies[0]
+    assert "#### ⚠️ No longer guarded" in job.api.bodies[0]
 
 
 @on_github

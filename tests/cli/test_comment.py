@@ -103,7 +103,8 @@ def test_a_file_gets_the_text_with_its_marker(shop: Path, api: SimulatedForge) -
     """Then no request is sent."""
     assert main(["comment", "--output", "text.md", "--name", "api"]) == 0
 
-    assert (shop / "text.md").read_text() == f"<!-- pytest-postmortem api -->\n{LOST}"
+    named = LOST.replace("❌ 1 lesson", "❌ api: 1 lesson")
+    assert (shop / "text.md").read_text() == f"<!-- pytest-postmortem api -->\n{named}"
     assert api.server.asked == []
 
 
@@ -119,8 +120,8 @@ def test_a_shallow_clone_says_what_to_do(
     assert status == 0
     assert api.bodies == [
         "<!-- pytest-postmortem -->\n### ⚠️ not everything could be judged\n\n"
-        "- ratchet: origin/main, the base of this change, is not in this clone; fetch the history"
-        " of the base too (in CI fetch-depth: 0 or GIT\\_DEPTH: 0)\n"
+        "- ratchet: Couldn't read the repository: origin/main, the base of this change, is not in"
+        " this clone; fetch the history of the base too (in CI fetch-depth: 0 or GIT\\_DEPTH: 0)\n"
     ]
 
 
@@ -141,8 +142,8 @@ def test_another_checkout_than_the_change_is_not_compared(
 
     assert before == (
         "<!-- pytest-postmortem -->\n### ⚠️ not everything could be judged\n\n"
-        f"- ratchet: HEAD is not this change, whose newest commit is {head[:9]}; check it out, as a"
-        " workflow on pull\\_request does, with its history (in CI fetch-depth: 0 or"
+        "- ratchet: Couldn't read the repository: HEAD is not this change, whose newest commit is"
+        f" {head[:9]}; check it out, as a workflow on pull\\_request does, with its history (in CI fetch-depth: 0 or"
         " GIT\\_DEPTH: 0)\n"
     )
     assert api.bodies == [f"<!-- pytest-postmortem -->\n{LOST}"]

@@ -48,6 +48,7 @@ class ChangeResults(NamedTuple):
 
     ``report`` is a JSON report, ``proofs`` are those of the JSON of `prove`. ``problems`` say what
     could not be judged and why, a line each. ``test_status`` is the exit status of pytest.
+    ``tolerates_losses`` says that a lost lesson is to be noticed, and is no failure.
     """
 
     report: Mapping[str, Any] | None = None
@@ -55,6 +56,7 @@ class ChangeResults(NamedTuple):
     proofs: Sequence[Mapping[str, Any]] | None = None
     problems: tuple[str, ...] = ()
     test_status: int = 0
+    tolerates_losses: bool = False
 
     @property
     def lost(self) -> tuple[IncidentChange, ...]:
@@ -90,13 +92,17 @@ def is_worth_a_comment(results: ChangeResults) -> bool:
     )
 
 
-def render_comment(results: ChangeResults, most: int) -> str:
-    """Return the comment, of at most ``most`` characters: one line if all is well."""
+def render_comment(results: ChangeResults, most: int, name: str = "") -> str:
+    """Return the comment, of at most ``most`` characters: one line if all is well.
+
+    ``name`` is that of the comment, which tells it from others on the same change.
+    """
     verdict = _judge(results)
+    what = f"{_escape(name)}: " if name else ""
     if not (verdict.wrong or verdict.noticed):
-        return _cut_text(f"✅ {'. '.join(_format_well_facts(results))}.\n", most)
+        return _cut_text(f"✅ {what}{'. '.join(_format_well_facts(results))}.\n", most)
     sign, facts = ("❌", verdict.wrong) if verdict.wrong else ("⚠️", verdict.noticed)
-    lines = [f"### {sign} {'; '.join(facts)}", ""]
+    lines = [f"### {sign} {what}{'; '.join(facts)}", ""]
     if verdict.wrong and verdict.noticed:
         lines += [f"{'; '.join(verdict.noticed)}.", ""]
     if results.report is not None:
@@ -124,8 +130,9 @@ def _judge(results: ChangeResults) -> _Verdict:
         if each["verdict"] not in (*PROVEN_VERDICTS, *FAILING_VERDICTS)
     ]
     new = [each for each in (comparison.changes if comparison else ()) if each.kind == "new"]
+    lost = (results.lost, f"{format_count(len(results.lost), 'lesson')} lost")
     wrong = (
-        (results.lost, f"{format_count(len(results.lost), 'lesson')} lost"),
+        *(() if results.tolerates_losses else (lost,)),
         (back, f"{format_count(len(back))} may be back"),
         (hollow, _format_hollow_count(len(hollow))),
         (broken, f"{format_count(len(broken), 'regression test')} failing with the fix in place"),
@@ -136,6 +143,7 @@ def _judge(results: ChangeResults) -> _Verdict:
         ),
     )
     noticed = (
+        *((lost,) if results.tolerates_losses else ()),
         (
             results.test_status and not (back or failed_gates or errors),
             f"the tests ended with exit status {results.test_status}",
@@ -203,7 +211,8 @@ def _format_verdict(verdict: str) -> str:
 
 def _build_sections(results: ChangeResults) -> Iterator[MarkdownSection]:
     """Yield the parts of the comment: what was lost, the proofs, what was gained, the report."""
-    changes = [*_build_change_sections(results.comparison)]
+    loss_sign = "⚠️ " if results.tolerates_losses else "❌ "
+    changes = [*_build_change_sections(results.comparison, loss_sign)]
     yield from (section for kind, section in changes if kind in LOSSES)
     if results.proofs:
         yield _build_proofs_section(results.proofs)
@@ -216,14 +225,14 @@ def _build_sections(results: ChangeResults) -> Iterator[MarkdownSection]:
 
 
 def _build_change_sections(
-    comparison: Comparison | None,
+    comparison: Comparison | None, loss_sign: str
 ) -> Iterator[tuple[str, MarkdownSection]]:
     """Yield a section for each kind of change, with the kind."""
     for words, changes in group_changes_by_kind(comparison or Comparison()):
         rows = [format_change_item(_shorten_change(change)) for change in changes[:MOST_ROWS]]
         kind = changes[0].kind
         name = f"{words.capitalize()}: {format_count(len(changes))}"
-        sign = "❌ " if kind in LOSSES else ""
+        sign = loss_sign if kind in LOSSES else ""
         yield (
             kind,
             MarkdownSection(name, sign, "", rows, rows, len(changes), "incident", folded=False),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
 
+from pytest_postmortem import git
 from pytest_postmortem.ci.change import find_token, read_change
 from pytest_postmortem.ci.comment_text import ChangeResults, is_worth_a_comment
 from pytest_postmortem.cli import EXIT_NOT_JUDGED
@@ -19,12 +20,14 @@ from pytest_postmortem.cli.comment import (
     find_comment_name,
     format_comment,
     format_problem,
+    format_summary,
     is_report_path,
     load_joined_report,
     post_comment,
 )
 from pytest_postmortem.cli.diff import load_own_report
 from pytest_postmortem.cli.new_proofs import prove_new_incidents
+from pytest_postmortem.cli.project import Project, configure_without_conftest
 from pytest_postmortem.cli.prove import prove_request
 from pytest_postmortem.cli.prove_cases import ProveRequest
 from pytest_postmortem.errors import (
@@ -44,7 +47,7 @@ from pytest_postmortem.prove.output import (
 )
 from pytest_postmortem.report_formats import render_report
 from pytest_postmortem.reports.data.compare import Comparison
-from pytest_postmortem.reports.github import format_annotation
+from pytest_postmortem.reports.github import MOST_ANNOTATIONS, format_annotation
 from pytest_postmortem.reports.json_report import format_json_document
 from pytest_postmortem.reports.writers import append_job_summary
 from pytest_postmortem.text import sanitize_line
@@ -54,6 +57,12 @@ EXIT_WRONG_USE = 2
 EXIT_REGISTRY_UNREADABLE = 4
 
 NO_CHANGE = "Nothing to compare with: this is no pull or merge request, and no base is given"
+
+
+NO_REGISTRY = "no registry found; run `pytest-postmortem init`"
+
+EXITS_OF_A_RUN = (0, 1, 5)
+"""The exit statuses of pytest after it ran: all passed, some failed, there were none."""
 
 
 class CiInputs(NamedTuple):
@@ -87,7 +96,8 @@ class CiJob:
         self._change = read_change(environment)
         self._on_github = environment.get("GITHUB_ACTIONS") == "true"
         self._statuses: dict[str, int] = {}
-        self._problems: list[str] = []
+        self._problems: dict[str, str] = {}
+        self._no_registry = False
         self._report: Mapping[str, Any] | None = None
         self._comparison: Comparison | None = None
         self._proofs: list[ProofResult] | None = None
@@ -99,14 +109,14 @@ class CiJob:
         self._create_folder()
         base: str | None = None
         if self._inputs.ratchet != "off" or self._inputs.prove == "new":
-            base = self._run_step("change", self._find_base)
+            base = self._run_step("base", self._find_base)
         if self._inputs.prove == "all" or (self._inputs.prove == "new" and base is not None):
             self._run_step("proofs", lambda: self._prove(base))
         self._run_step("tests", self._take_reports if self._inputs.reports else self._run_pytest)
         if self._inputs.ratchet != "off" and base is not None:
             self._run_step("ratchet", lambda: self._compare(base))
         if self._inputs.ratchet != "fail":
-            for step in ("change", "ratchet"):
+            for step in ("base", "ratchet"):
                 self._statuses.pop(step, None)
         if self._inputs.page is not None and self._report is not None:
             name = "incidents.html"
@@ -116,9 +126,14 @@ class CiJob:
     def deliver_results(self) -> None:
         """Write the files, the summary, the outputs and the comment."""
         results = self._gather_results()
-        text = format_comment(results, self._change, self._environment)
-        self._run_step("files", lambda: self._write_files(text))
-        self._run_step("comment", lambda: self._comment(results, text))
+        name = find_comment_name(self._inputs.name, Path.cwd())
+        if self._no_registry and not is_worth_a_comment(results):
+            text = summary = f"{NO_REGISTRY}\n"
+        else:
+            text = format_comment(results, name, self._change, self._environment)
+            summary = format_summary(results, name, self._environment)
+        self._run_step("files", lambda: self._write_files(text, summary))
+        self._run_step("comment", lambda: self._comment(results, name, text))
         self._run_step("outputs", lambda: self._write_outputs(results))
 
     def compute_status(self) -> int:
@@ -134,15 +149,28 @@ class CiJob:
         try:
             return run()
         except PostmortemError as error:
-            print(error, file=sys.stderr)
-            self._problems.append(format_problem(step, error))
-            self._statuses[step] = _choose_status(error)
+            for problem in error.problems:
+                self._keep_problem(step, error, problem)
+            self._statuses[step] = self._statuses.get(step) or _choose_status(error)
         except OSError as error:
             cause = f"{error.filename}: {(error.strerror or str(error)).lower()}"
             print(sanitize_line(f"{step}: {cause}"), file=sys.stderr)
-            self._problems.append(f"{step}: {cause}")
+            self._problems[cause] = f"{step}: {cause}"
             self._statuses[step] = EXIT_WRONG_USE
         return None
+
+    def _keep_problem(self, step: str, error: PostmortemError, problem: Problem) -> None:
+        """Print a problem, annotate its place, and keep it for the comment; all once."""
+        text = format_problem(problem)
+        if text in self._problems:
+            return
+        print(problem, file=sys.stderr)
+        self._problems[text] = f"{'registry' if isinstance(error, RegistryError) else step}: {text}"
+        if self._on_github and len(self._problems) <= MOST_ANNOTATIONS:
+            tolerated = step in ("base", "ratchet") and self._inputs.ratchet != "fail"
+            path = None if problem.path is None else _find_path_in_repository(problem.path)
+            level, title = "warning" if tolerated else "error", "Incident coverage"
+            print(format_annotation(level, path, problem.line, title, text))
 
     def _create_folder(self) -> None:
         """Make the folder of the results; git ignores a new one."""
@@ -195,7 +223,22 @@ class CiJob:
             if not status and any(not gate["judged"] for gate in report["gates"]):
                 self._statuses["tests"] = EXIT_NOT_JUDGED
         else:
-            self._problems.append(f"tests: pytest wrote no report (exit status {status})")
+            self._explain_missing_report(status)
+
+    def _explain_missing_report(self, status: int) -> None:
+        """Keep why pytest wrote no report; none is expected where there is nothing to report.
+
+        Raises:
+            RegistryError: The registry is broken.
+            SettingsError: The configuration is.
+        """
+        with configure_without_conftest(self._arguments) as config:
+            self._no_registry = Project(config).registry is None and status in EXITS_OF_A_RUN
+        if self._no_registry:
+            print(NO_REGISTRY)
+        else:
+            text = f"pytest wrote no report (exit status {status})"
+            self._problems[text] = f"tests: {text}"
 
     def _take_reports(self) -> None:
         """Join the reports of earlier jobs, and judge the gates on the whole."""
@@ -235,12 +278,13 @@ class CiJob:
             self._report,
             self._comparison,
             proofs,
-            tuple(self._problems),
+            tuple(self._problems.values()),
             self._pytest_status,
+            tolerates_losses=self._inputs.ratchet == "warn",
         )
 
-    def _write_files(self, text: str) -> None:
-        """Write the JSON of report and proofs, and the text of the comment."""
+    def _write_files(self, text: str, summary: str) -> None:
+        """Write the JSON of report and proofs, the text of the comment, and the summary."""
         documents: Mapping[str, Mapping[str, Any] | None] = {
             "report": self._report,
             "proofs": None if self._proofs is None else build_proofs_document(self._proofs),
@@ -251,12 +295,11 @@ class CiJob:
                 write_text_file(self._paths[name], format_json_document(document))
         self._paths["text"] = self._folder / "comment.md"
         write_text_file(self._paths["text"], text)
-        append_job_summary(text)
+        append_job_summary(summary)
 
-    def _comment(self, results: ChangeResults, text: str) -> None:
+    def _comment(self, results: ChangeResults, name: str, text: str) -> None:
         if self._inputs.comment == "off" or self._change is None or self._change.number is None:
             return
-        name = find_comment_name(self._inputs.name, Path.cwd())
         token = find_token(self._environment, self._change.forge)
         create = is_worth_a_comment(results)
         note = post_comment(self._change, name, text, create=create, token=token)
@@ -293,6 +336,14 @@ def _find_report_files(patterns: Sequence[str]) -> Iterator[Path]:
             )
             raise ReportError([problem])
         yield from map(Path, paths)
+
+
+def _find_path_in_repository(path: str) -> str | None:
+    """Return the path of a file from the top of its repository, None if there is no such file."""
+    place, top = Path.cwd() / path, git.find_repository_top(Path.cwd())
+    if top is None or not place.is_file() or not place.resolve().is_relative_to(top.resolve()):
+        return None
+    return place.resolve().relative_to(top.resolve()).as_posix()
 
 
 def _judge_report(report: Mapping[str, Any]) -> int:
