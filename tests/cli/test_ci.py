@@ -144,6 +144,9 @@ PUSHES: list[tuple[dict[str, str | None], str]] = [
 LOST = """\
 #### ❌ No longer guarded: 1 incident
 
+Put the test back, move its mark to another test, or retire the lesson: `test: exempt` with a \
+reason (see `pytest-postmortem explain retire-a-lesson`).
+
 - PM-1 Charged twice – test\\_guard.py::test\\_charged\\_once is deleted with its file
 """
 

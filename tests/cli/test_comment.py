@@ -22,6 +22,8 @@ def test_one(): pass
 """
 LOST = (
     "### ❌ 1 lesson lost\n\n#### ❌ No longer guarded: 1 incident\n\n"
+    "Put the test back, move its mark to another test, or retire the lesson: `test: exempt` with a"
+    " reason (see `pytest-postmortem explain retire-a-lesson`).\n\n"
     "- PM-1 Charged twice – test\\_one.py::test\\_one is deleted with its file\n"
 )
 READ_ONLY = (
@@ -143,8 +145,8 @@ def test_another_checkout_than_the_change_is_not_compared(
     assert before == (
         "<!-- pytest-postmortem -->\n### ⚠️ not everything could be judged\n\n"
         "- ratchet: Couldn't read the repository: HEAD is not this change, whose newest commit is"
-        f" {head[:9]}; check it out, as a workflow on pull\\_request does, with its history (in CI fetch-depth: 0 or"
-        " GIT\\_DEPTH: 0)\n"
+        f" {head[:9]}; check it out, as a workflow on pull\\_request does, with its history (in CI"
+        " fetch-depth: 0 or GIT\\_DEPTH: 0)\n"
     )
     assert api.bodies == [f"<!-- pytest-postmortem -->\n{LOST}"]
 
