@@ -14,6 +14,7 @@ from pytest_postmortem import git
 from pytest_postmortem.ci.change import find_token, read_change
 from pytest_postmortem.ci.comment_text import ChangeResults, is_worth_a_comment
 from pytest_postmortem.cli import EXIT_NOT_JUDGED
+from pytest_postmortem.cli.ci_annotations import annotate_losses, annotate_proofs
 from pytest_postmortem.cli.comment import (
     compare_change,
     find_change_base,
@@ -113,6 +114,9 @@ class CiJob:
         if self._inputs.prove == "all" or (self._inputs.prove == "new" and base is not None):
             self._run_step("proofs", lambda: self._prove(base))
         self._run_step("tests", self._take_reports if self._inputs.reports else self._run_pytest)
+        if self._on_github:  # the report knows the line of a test
+            for line in annotate_proofs(self._gather_results().proofs or (), self._report):
+                print(line)
         if self._inputs.ratchet != "off" and base is not None:
             self._run_step("ratchet", lambda: self._compare(base))
         if self._inputs.ratchet != "fail":
@@ -198,8 +202,6 @@ class CiJob:
         if results:
             seconds = sum(result.incident_proof.seconds for result in results)
             print(render_report("proofs", "term", results, seconds=seconds, verbose=False), end="")
-        if self._on_github:
-            print(render_report("proofs", "github", results), end="")
         self._statuses["proofs"] = compute_proof_status(results, strict=False)
 
     def _run_pytest(self) -> None:
@@ -259,11 +261,9 @@ class CiJob:
         self._comparison = comparison = compare_change(self._arguments, base, self._report)
         print(render_report("comparison", "term", comparison), end="")
         lost = self._gather_results().lost
-        for change in lost if self._on_github else ():
-            level = "error" if self._inputs.ratchet == "fail" else "warning"
-            reason = f": {change.reason}" if change.reason else ""
-            text = f"{change.id} is no longer guarded{reason}"
-            print(format_annotation(level, None, None, "Incident coverage", text))
+        level = "error" if self._inputs.ratchet == "fail" else "warning"
+        for line in annotate_losses(lost, self._report, level) if self._on_github else ():
+            print(line)
         if self._inputs.ratchet == "fail":
             unjudged = 0 if comparison.judged else EXIT_NOT_JUDGED
             self._statuses["ratchet"] = EXIT_FAILED if lost else unjudged
