@@ -163,7 +163,7 @@ def test_a_part_of_the_suite_is_never_well() -> None:
 def test_a_post_mortem_is_linked_and_a_possible_return_has_owner_and_cause() -> None:
     """At the forge that the report names; a proof of this job that failed is in its row."""
     back = incident("PM-2", "failing", path="pm.yml", line=4, owner="ann", root_cause="no lock")
-    hollow = incident("PM-3", "guarded", path="docs/PM 3.md", line=1)
+    hollow = incident("PM-3", "guarded", url="docs/PM%203.md", path="docs/PM 3.md")
     results = ChangeResults(
         report(
             back,
@@ -171,7 +171,7 @@ def test_a_post_mortem_is_linked_and_a_possible_return_has_owner_and_cause() -> 
             run={"files_url": "https://forge.example/shop/blob/abc/"},
             scope={"root": "packages/api"},
         ),
-        code_comparison(IncidentChange("gained", "PM-3", "Gone")),
+        code_comparison(IncidentChange("gained", "PM-3", "Gone", "docs/PM%203.md")),
         [proof("PM-3", "not-proven")],
     )
 

@@ -280,13 +280,13 @@ def _find_urls(report: Mapping[str, Any] | None) -> Mapping[str, str]:
     root = report.get("scope", {}).get("root", "")
     urls = {}
     for incident in report["incidents"]:
-        path, line = incident.get("path"), incident.get("line")
-        if path:
+        url, path, line = incident["url"], incident.get("path"), incident.get("line")
+        if path and not url:
             anchor = f"#L{line}" if line and not path.casefold().endswith(".md") else ""
-            path = f"{quote(path, safe='/:')}{anchor}"
-        url = incident["url"] or build_file_url(files_url, root, path)
-        if url:
-            urls[incident["id"]] = url
+            url = f"{quote(path, safe='/:')}{anchor}"
+        found = build_file_url(files_url, root, url) or url
+        if found:
+            urls[incident["id"]] = found
     return urls
 
 
@@ -309,7 +309,7 @@ def _prepare_change(change: IncidentChange, urls: Mapping[str, str]) -> Incident
     """Return a change with a link and, if its lesson is retired, the severity; without texts of
     any length, which a report of another origin may have.
     """
-    url = change.url or urls.get(change.id)
+    url = urls.get(change.id) or change.url
     reason = change.reason
     if change.kind == "retired" and change.severity:
         reason = f"{change.severity}: {reason}"
