@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from forge import TOKEN, SimulatedForge
+from pytest_postmortem.ci.comment_text import ChangeResults
+from pytest_postmortem.cli.comment import MAX_COMMENT_SIZES, format_summary
 from pytest_postmortem.cli.main import main
+from pytest_postmortem.reports.data.compare import Comparison, IncidentChange
 from repositories import commit, git, repository, write
 from server import Server
 
@@ -31,6 +34,18 @@ READ_ONLY = (
     " 'Resource not accessible by integration'; give the job 'pull-requests: write'; pull requests"
     " of forks and of Dependabot never get it\n"
 )
+
+
+def test_the_summary_of_a_job_has_what_does_not_fit_in_a_comment() -> None:
+    """It may be of 1 MiB, in bytes."""
+    changes = [IncidentChange("lost", f"PM-{n}", "ä" * 400, None, "ä" * 400) for n in range(95)]
+    results = ChangeResults(comparison=Comparison(tuple(changes)))
+
+    text = format_summary(results, "", {})
+
+    assert len(text) > MAX_COMMENT_SIZES["GitHub"]
+    assert "- PM-94 " in text
+    assert len(text.encode()) < 2**20
 
 
 @pytest.fixture
