@@ -67,6 +67,18 @@ def test_the_newest_commit_of_a_pull_request_is_known(tmp_path: Path) -> None:
     assert change.head == "c" * 40
 
 
+def test_a_change_of_a_fork_is_known(tmp_path: Path) -> None:
+    """At GitHub by the repository of its branch, at GitLab by the number of the project."""
+    heads = [{"repo": {"full_name": name}} for name in ("ada/api", "shop/api")] + [{"repo": None}]
+    pulls = [github_change(tmp_path, {"pull_request": {**PULL, "head": head}}) for head in heads]
+    own = {**GITLAB, "CI_MERGE_REQUEST_PROJECT_ID": "9"}
+    merges = [read_change({**own, "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": id}) for id in ("5", "9")]
+
+    known = [change and change.is_of_fork for change in (*pulls, *merges)]
+
+    assert known == [True, False, False, True, False]
+
+
 def test_a_job_without_an_event_file_is_about_no_change() -> None:
     """Nothing is guessed."""
     change = read_change({**GITHUB, "GITHUB_EVENT_PATH": "/not/there"})

@@ -108,6 +108,9 @@ def test_all_that_is_wrong_is_named_most_severe_first() -> None:
         "\n"
         "#### ❌ No longer guarded: 1 incident\n"
         "\n"
+        "Put the test back, move its mark to another test, or retire the lesson: `test: exempt`"
+        " with a reason (see `pytest-postmortem explain retire-a-lesson`).\n"
+        "\n"
         "- [PM-1](https://w.example/1) Charged twice – test\\_a is deleted\n"
         "\n"
         "#### ❌ Proofs: 1 of 2 proven, 1 passes without its fix\n"
@@ -138,6 +141,60 @@ def test_all_that_is_wrong_is_named_most_severe_first() -> None:
         "| PM-4 Title of PM-4 | sev1 | 2026-03-02 |  |\n"
         "\n"
         "</details>\n"
+    )
+
+
+def test_a_part_of_the_suite_is_never_well() -> None:
+    """It says which part it was, and its figures are not those of the suite."""
+    results = ChangeResults(
+        report(incident("PM-1", "guarded"), unjudged=["1 of 3 files given"]),
+        code_comparison(GAINED),
+    )
+
+    text = render_comment(results, 65_000)
+
+    assert text.startswith(
+        "### ⚠️ not everything could be judged\n\nOf what could be judged: 1 of 1"
+    )
+    assert "\n- not judged as a whole: 1 of 3 files given\n" in text
+    assert "✅ 1" not in text
+
+
+def test_a_post_mortem_is_linked_and_a_possible_return_has_owner_and_cause() -> None:
+    """At the forge that the report names; a proof of this job that failed is in its row."""
+    back = incident("PM-2", "failing", path="pm.yml", line=4, owner="ann", root_cause="no lock")
+    hollow = incident("PM-3", "guarded", url="docs/PM%203.md", path="docs/PM 3.md")
+    results = ChangeResults(
+        report(
+            back,
+            hollow,
+            run={"files_url": "https://forge.example/shop/blob/abc/"},
+            scope={"root": "packages/api"},
+        ),
+        code_comparison(IncidentChange("gained", "PM-3", "Gone", "docs/PM%203.md")),
+        [proof("PM-3", "not-proven")],
+    )
+
+    text = render_comment(results, 65_000)
+
+    files = "https://forge.example/shop/blob/abc/packages/api/"
+    assert f"[PM-2]({files}pm.yml#L4) Title of PM-2 | sev1 | 2026-03-02 | owner: ann;" in text
+    assert "owner: ann; root cause: no lock |" in text
+    assert f"\n- [PM-3]({files}docs/PM%203.md) Gone\n" in text
+    assert f"| [PM-3]({files}docs/PM%203.md) | passes without its fix |" in text
+    assert "**its regression test passes without its fix** |" in text
+
+
+def test_a_retired_lesson_is_shown_to_reviewers_with_severity_and_reason() -> None:
+    """Whether it may be retired is for them to say."""
+    retired = IncidentChange("retired", "PM-1", "Down", None, "the service is gone", "sev1")
+
+    text = render_comment(ChangeResults(comparison=code_comparison(retired)), 65_000)
+
+    assert text == (
+        "### ⚠️ 1 lesson retired on purpose (sev1)\n\n"
+        "#### Retired on purpose: 1 incident\n\n"
+        "- PM-1 Down – sev1: the service is gone\n"
     )
 
 

@@ -146,6 +146,16 @@ def test_a_token_that_may_only_read_is_an_error_with_its_remedy(
     assert str(caught.value) == REFUSED[forge]
 
 
+def test_a_fork_is_not_told_to_set_a_token(server: Server) -> None:
+    """It can't have one."""
+    change = change_at(server, "GitHub")._replace(is_of_fork=True)
+
+    with pytest.raises(CommentError) as caught:
+        publish_comment(change, None, "", "text")
+
+    assert str(caught.value) == "there is no token, since a job for a fork has none of this project"
+
+
 def test_a_refused_token_is_not_in_the_message(server: Server) -> None:
     """The service repeats it."""
     SimulatedForge("GitHub", server)

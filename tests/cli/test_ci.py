@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -122,6 +124,11 @@ def job(
     return Job(repository, monkeypatch, server, request.param)
 
 
+def run_pytest(*arguments: str) -> None:
+    """Run pytest in the folder of the change, as an earlier job does."""
+    subprocess.run([sys.executable, "-m", "pytest", *arguments], capture_output=True)
+
+
 on_github = pytest.mark.parametrize("job", ["GitHub"], indirect=True)
 
 PUSHES: list[tuple[dict[str, str | None], str]] = [
@@ -136,6 +143,9 @@ PUSHES: list[tuple[dict[str, str | None], str]] = [
 
 LOST = """\
 #### ❌ No longer guarded: 1 incident
+
+Put the test back, move its mark to another test, or retire the lesson: `test: exempt` with a \
+reason (see `pytest-postmortem explain retire-a-lesson`).
 
 - PM-1 Charged twice – test\\_guard.py::test\\_charged\\_once is deleted with its file
 """
@@ -252,8 +262,8 @@ def test_a_shallow_clone_is_not_judged(
     (body,) = job.api.bodies
     assert "### ⚠️ not everything could be judged\n" in body
     assert (
-        "- change: origin/main, the base of this change, is not in this clone; fetch the history of"
-        " the base too (in CI fetch-depth: 0 or GIT\\_DEPTH: 0)\n"
+        "- base: Couldn't read the repository: origin/main, the base of this change, is not in"
+        " this clone; fetch the history of the base too (in CI fetch-depth: 0 or GIT\\_DEPTH: 0)\n"
     ) in body
 
 
@@ -292,6 +302,89 @@ def test_reports_of_earlier_jobs_take_the_place_of_a_run(
     assert (passed, failed, missing) == (0, 1, 2)
     assert [*outputs.values()][:3] == ["1", "2", "50"]
     assert "Couldn't read report 'reports/c*.json': no file matches it" in capsys.readouterr().err
+
+
+@on_github
+def test_a_project_without_a_registry_is_told_what_to_run(
+    job: Job, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing went wrong, and there is nothing to say to a reviewer."""
+    nothing: dict[str, str | None] = {"pytest.ini": "[pytest]\n", "pm.yml": None}
+    job.commit({**nothing, "test_guard.py": None})
+
+    status = job.run("--prove=off", "--ratchet=off")
+
+    assert status == 0
+    assert job.api.bodies == []
+    assert "no registry found; run `pytest-postmortem init`\n" in capsys.readouterr().out
+    assert "✅" not in job.summary.read_text(encoding="utf-8")
+
+
+@on_github
+def test_a_broken_registry_is_named_once_with_its_place(
+    job: Job, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the comment and as an annotation, although each step needs it."""
+    status = job.push({"pm.yml": "- {id: PM-1\n- ["})
+
+    out = capsys.readouterr().out
+    assert status == 4
+    (body,) = job.api.bodies
+    assert body.count("Couldn't read") == 1
+    assert "- registry: Couldn't read registry 'pm.yml', line 2" in body
+    assert out.count("::error file=pm.yml,line=2,title=Incident coverage::Couldn't read") == 1
+
+
+@on_github
+def test_a_loss_that_is_tolerated_is_a_warning(job: Job) -> None:
+    """The job passes, and so its heading is not that of a failure; it names the comment."""
+    job.commit({"test_guard.py": None})
+
+    status = job.run("--ratchet=warn", "--prove=off", "--name=shop")
+
+    assert status == 0
+    assert "### ⚠️ shop: 1 lesson lost\n" in job.api.bodies[0]
+    assert "#### ⚠️ No longer guarded" in job.api.bodies[0]
+
+
+@on_github
+def test_reports_of_a_part_of_the_suite_are_not_judged(
+    job: Job, repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A shard that is missing would have judged the rest; no gate is needed to notice it."""
+    job.commit({"pm.yml": REGISTRY + NEW_ENTRY})
+    run_pytest("-q", "--postmortem-report=json:part.json", "test_guard.py")
+
+    status = job.run("--reports=part.json", "--prove=off")
+
+    assert status == 3
+    assert "### ⚠️ 1 new incident without a test; not everything" in job.api.bodies[0]
+    assert "- not judged as a whole: 1 of 2 files given\n" in job.api.bodies[0]
+    assert "\nnot judged as a whole: 1 of 2 files given\n" in capsys.readouterr().out
+
+
+@on_github
+@pytest.mark.parametrize(("gate", "expected"), [([], 0), (["--fail-under=50"], 3)])
+def test_a_run_of_a_part_judges_no_gate(job: Job, gate: list[str], expected: int) -> None:
+    """What ran has passed, and whether the rest would is not known."""
+    job.commit({"README.txt": "new\n"})
+
+    status = job.run("--pytest-args=test_guard.py", "--prove=off", *gate)
+
+    assert status == expected
+    assert "### ⚠️ not everything could be judged\n" in job.summary.read_text(encoding="utf-8")
+
+
+@on_github
+def test_reports_with_a_failed_test_fail(job: Job, repository: Repository) -> None:
+    """The jobs that wrote them may not have failed for it."""
+    job.commit({"test_guard.py": GUARD.replace("pass", "assert 0")})
+    run_pytest("-q", "--postmortem-report=json:all.json")
+
+    status = job.run("--reports=all.json", "--prove=off")
+
+    assert status == 1
+    assert "### ❌ 1 incident may be back\n" in job.api.bodies[0]
 
 
 @on_github

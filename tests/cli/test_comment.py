@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from forge import TOKEN, SimulatedForge
+from pytest_postmortem.ci.comment_text import ChangeResults
+from pytest_postmortem.cli.comment import MAX_COMMENT_SIZES, format_summary
 from pytest_postmortem.cli.main import main
+from pytest_postmortem.reports.data.compare import Comparison, IncidentChange
 from repositories import commit, git, repository, write
 from server import Server
 
@@ -22,6 +25,8 @@ def test_one(): pass
 """
 LOST = (
     "### ❌ 1 lesson lost\n\n#### ❌ No longer guarded: 1 incident\n\n"
+    "Put the test back, move its mark to another test, or retire the lesson: `test: exempt` with a"
+    " reason (see `pytest-postmortem explain retire-a-lesson`).\n\n"
     "- PM-1 Charged twice – test\\_one.py::test\\_one is deleted with its file\n"
 )
 READ_ONLY = (
@@ -29,6 +34,18 @@ READ_ONLY = (
     " 'Resource not accessible by integration'; give the job 'pull-requests: write'; pull requests"
     " of forks and of Dependabot never get it\n"
 )
+
+
+def test_the_summary_of_a_job_has_what_does_not_fit_in_a_comment() -> None:
+    """It may be of 1 MiB, in bytes."""
+    changes = [IncidentChange("lost", f"PM-{n}", "ä" * 400, None, "ä" * 400) for n in range(95)]
+    results = ChangeResults(comparison=Comparison(tuple(changes)))
+
+    text = format_summary(results, "", {})
+
+    assert len(text) > MAX_COMMENT_SIZES["GitHub"]
+    assert "- PM-94 " in text
+    assert len(text.encode()) < 2**20
 
 
 @pytest.fixture
@@ -103,7 +120,8 @@ def test_a_file_gets_the_text_with_its_marker(shop: Path, api: SimulatedForge) -
     """Then no request is sent."""
     assert main(["comment", "--output", "text.md", "--name", "api"]) == 0
 
-    assert (shop / "text.md").read_text() == f"<!-- pytest-postmortem api -->\n{LOST}"
+    named = LOST.replace("❌ 1 lesson", "❌ api: 1 lesson")
+    assert (shop / "text.md").read_text() == f"<!-- pytest-postmortem api -->\n{named}"
     assert api.server.asked == []
 
 
@@ -119,8 +137,8 @@ def test_a_shallow_clone_says_what_to_do(
     assert status == 0
     assert api.bodies == [
         "<!-- pytest-postmortem -->\n### ⚠️ not everything could be judged\n\n"
-        "- ratchet: origin/main, the base of this change, is not in this clone; fetch the history"
-        " of the base too (in CI fetch-depth: 0 or GIT\\_DEPTH: 0)\n"
+        "- ratchet: Couldn't read the repository: origin/main, the base of this change, is not in"
+        " this clone; fetch the history of the base too (in CI fetch-depth: 0 or GIT\\_DEPTH: 0)\n"
     ]
 
 
@@ -141,9 +159,9 @@ def test_another_checkout_than_the_change_is_not_compared(
 
     assert before == (
         "<!-- pytest-postmortem -->\n### ⚠️ not everything could be judged\n\n"
-        f"- ratchet: HEAD is not this change, whose newest commit is {head[:9]}; check it out, as a"
-        " workflow on pull\\_request does, with its history (in CI fetch-depth: 0 or"
-        " GIT\\_DEPTH: 0)\n"
+        "- ratchet: Couldn't read the repository: HEAD is not this change, whose newest commit is"
+        f" {head[:9]}; check it out, as a workflow on pull\\_request does, with its history (in CI"
+        " fetch-depth: 0 or GIT\\_DEPTH: 0)\n"
     )
     assert api.bodies == [f"<!-- pytest-postmortem -->\n{LOST}"]
 

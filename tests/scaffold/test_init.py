@@ -330,7 +330,7 @@ def test_marks_whose_ids_the_registry_knows_are_used(
     assert "+postmortem_markers = issue\n" in said.out
     assert said.err == (
         "postmortems.yml: 1 post-mortem\n"
-        "@pytest.mark.issue: 2 ids\n"
+        "@pytest.mark.issue: 2 ids, 1 in the registry\n"
         "@pytest.mark.ticket: 1 id; left alone, as none of them is in the registry\n"
         "nothing was written\n"
     )
@@ -606,10 +606,12 @@ def test_the_links_of_allure_and_the_cases_of_testrail_are_marks(
         "import allure\n"
         "from pytest_testrail.plugin import pytestrail\n\n\n"
         '@allure.issue("https://tracker.example/browse/PROJ-1")\ndef test_a(): pass\n\n\n'
-        '@pytestrail.case("C2")\ndef test_b(): pass\n'
+        '@pytestrail.case("C2", "C3")\n@pytestrail.defect("PROJ-1")\ndef test_b(): pass\n'
     )
 
     main(["init", "--dry-run"])
 
-    printed = capsys.readouterr().out
-    assert "postmortem_markers = allure_link testrail" in " ".join(printed.replace("+", "").split())
+    printed, found = capsys.readouterr()
+    words = " ".join(printed.replace("+", "").split())
+    assert "postmortem_markers = testrail allure_link testrail_defects" in words
+    assert "@pytest.mark.testrail: 2 ids, 1 in the registry\n" in found

@@ -40,6 +40,7 @@ class Change(NamedTuple):
     address of its API. ``number`` is None where there is nothing to comment on. ``bases`` are
     revisions of the target, the one to prefer first; the clone may lack any of them. ``head`` is
     the newest commit of the change, which a job may not have checked out; None if that is unknown.
+    ``is_of_fork`` says that its branch is in another project, whose jobs have no token of this one.
     """
 
     forge: Forge
@@ -48,6 +49,7 @@ class Change(NamedTuple):
     number: int | None
     bases: tuple[str, ...] = ()
     head: str | None = None
+    is_of_fork: bool = False
 
     def __str__(self) -> str:
         """Return the change as people write it."""
@@ -69,7 +71,8 @@ def read_change(environment: Mapping[str, str], number: int | None = None) -> Ch
 def _read_github_change(environment: Mapping[str, str], number: int | None) -> Change:
     event = _read_event(environment.get("GITHUB_EVENT_PATH", ""))
     pull = _read_object(event, "pull_request")
-    base = _read_object(pull, "base")
+    base, head = _read_object(pull, "base"), _read_object(pull, "head")
+    origin = _read_text(_read_object(head, "repo"), "full_name")
     branch = environment.get("GITHUB_BASE_REF") or _read_text(base, "ref")
     # HEAD is a merge into the tip of the branch, which may be newer than the event
     bases = (
@@ -83,7 +86,8 @@ def _read_github_change(environment: Mapping[str, str], number: int | None) -> C
         environment["GITHUB_REPOSITORY"],
         number or _find_github_number(environment, pull),
         tuple(filter(None, bases)),
-        _read_text(_read_object(pull, "head"), "sha") or None,
+        _read_text(head, "sha") or None,
+        origin not in ("", environment["GITHUB_REPOSITORY"]),
     )
 
 
@@ -114,6 +118,7 @@ def _read_gitlab_change(environment: Mapping[str, str], number: int | None) -> C
         project or "",
         number or (int(named) if named.isdecimal() else None),
         tuple(filter(None, bases)),
+        is_of_fork=environment.get("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", project) != project,
     )
 
 

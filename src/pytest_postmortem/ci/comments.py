@@ -79,6 +79,8 @@ def publish_comment(
 
     Raises: CommentError where that is not possible.
     """
+    if token is None and change.is_of_fork:
+        raise CommentError("there is no token, since a job for a fork has none of this project")
     if token is None:
         variables = " or ".join(TOKEN_VARIABLES[change.forge])
         raise CommentError(f"there is no token; set {variables}")

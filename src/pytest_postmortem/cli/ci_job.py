@@ -10,21 +10,25 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
 
+from pytest_postmortem import git
 from pytest_postmortem.ci.change import find_token, read_change
 from pytest_postmortem.ci.comment_text import ChangeResults, is_worth_a_comment
 from pytest_postmortem.cli import EXIT_NOT_JUDGED
+from pytest_postmortem.cli.ci_annotations import annotate_losses, annotate_proofs
 from pytest_postmortem.cli.comment import (
     compare_change,
     find_change_base,
     find_comment_name,
     format_comment,
     format_problem,
+    format_summary,
     is_report_path,
     load_joined_report,
     post_comment,
 )
 from pytest_postmortem.cli.diff import load_own_report
 from pytest_postmortem.cli.new_proofs import prove_new_incidents
+from pytest_postmortem.cli.project import Project, configure_without_conftest
 from pytest_postmortem.cli.prove import prove_request
 from pytest_postmortem.cli.prove_cases import ProveRequest
 from pytest_postmortem.errors import (
@@ -44,7 +48,7 @@ from pytest_postmortem.prove.output import (
 )
 from pytest_postmortem.report_formats import render_report
 from pytest_postmortem.reports.data.compare import Comparison
-from pytest_postmortem.reports.github import format_annotation
+from pytest_postmortem.reports.github import MOST_ANNOTATIONS, format_annotation
 from pytest_postmortem.reports.json_report import format_json_document
 from pytest_postmortem.reports.writers import append_job_summary
 from pytest_postmortem.text import sanitize_line
@@ -54,6 +58,12 @@ EXIT_WRONG_USE = 2
 EXIT_REGISTRY_UNREADABLE = 4
 
 NO_CHANGE = "Nothing to compare with: this is no pull or merge request, and no base is given"
+
+
+NO_REGISTRY = "no registry found; run `pytest-postmortem init`"
+
+EXITS_OF_A_RUN = (0, 1, 5)
+"""The exit statuses of pytest after it ran: all passed, some failed, there were none."""
 
 
 class CiInputs(NamedTuple):
@@ -87,7 +97,8 @@ class CiJob:
         self._change = read_change(environment)
         self._on_github = environment.get("GITHUB_ACTIONS") == "true"
         self._statuses: dict[str, int] = {}
-        self._problems: list[str] = []
+        self._problems: dict[str, str] = {}
+        self._no_registry = False
         self._report: Mapping[str, Any] | None = None
         self._comparison: Comparison | None = None
         self._proofs: list[ProofResult] | None = None
@@ -99,14 +110,17 @@ class CiJob:
         self._create_folder()
         base: str | None = None
         if self._inputs.ratchet != "off" or self._inputs.prove == "new":
-            base = self._run_step("change", self._find_base)
+            base = self._run_step("base", self._find_base)
         if self._inputs.prove == "all" or (self._inputs.prove == "new" and base is not None):
             self._run_step("proofs", lambda: self._prove(base))
         self._run_step("tests", self._take_reports if self._inputs.reports else self._run_pytest)
+        if self._on_github:  # the report knows the line of a test
+            for line in annotate_proofs(self._gather_results().proofs or (), self._report):
+                print(line)
         if self._inputs.ratchet != "off" and base is not None:
             self._run_step("ratchet", lambda: self._compare(base))
         if self._inputs.ratchet != "fail":
-            for step in ("change", "ratchet"):
+            for step in ("base", "ratchet"):
                 self._statuses.pop(step, None)
         if self._inputs.page is not None and self._report is not None:
             name = "incidents.html"
@@ -116,9 +130,14 @@ class CiJob:
     def deliver_results(self) -> None:
         """Write the files, the summary, the outputs and the comment."""
         results = self._gather_results()
-        text = format_comment(results, self._change, self._environment)
-        self._run_step("files", lambda: self._write_files(text))
-        self._run_step("comment", lambda: self._comment(results, text))
+        name = find_comment_name(self._inputs.name, Path.cwd())
+        if self._no_registry and not is_worth_a_comment(results):
+            text = summary = f"{NO_REGISTRY}\n"
+        else:
+            text = format_comment(results, name, self._change, self._environment)
+            summary = format_summary(results, name, self._environment)
+        self._run_step("files", lambda: self._write_files(text, summary))
+        self._run_step("comment", lambda: self._comment(results, name, text))
         self._run_step("outputs", lambda: self._write_outputs(results))
 
     def compute_status(self) -> int:
@@ -134,15 +153,28 @@ class CiJob:
         try:
             return run()
         except PostmortemError as error:
-            print(error, file=sys.stderr)
-            self._problems.append(format_problem(step, error))
-            self._statuses[step] = _choose_status(error)
+            for problem in error.problems:
+                self._keep_problem(step, error, problem)
+            self._statuses[step] = self._statuses.get(step) or _choose_status(error)
         except OSError as error:
             cause = f"{error.filename}: {(error.strerror or str(error)).lower()}"
             print(sanitize_line(f"{step}: {cause}"), file=sys.stderr)
-            self._problems.append(f"{step}: {cause}")
+            self._problems[cause] = f"{step}: {cause}"
             self._statuses[step] = EXIT_WRONG_USE
         return None
+
+    def _keep_problem(self, step: str, error: PostmortemError, problem: Problem) -> None:
+        """Print a problem, annotate its place, and keep it for the comment; all once."""
+        text = format_problem(problem)
+        if text in self._problems:
+            return
+        print(problem, file=sys.stderr)
+        self._problems[text] = f"{'registry' if isinstance(error, RegistryError) else step}: {text}"
+        if self._on_github and len(self._problems) <= MOST_ANNOTATIONS:
+            tolerated = step in ("base", "ratchet") and self._inputs.ratchet != "fail"
+            path = None if problem.path is None else _find_path_in_repository(problem.path)
+            level, title = "warning" if tolerated else "error", "Incident coverage"
+            print(format_annotation(level, path, problem.line, title, text))
 
     def _create_folder(self) -> None:
         """Make the folder of the results; git ignores a new one."""
@@ -170,8 +202,6 @@ class CiJob:
         if results:
             seconds = sum(result.incident_proof.seconds for result in results)
             print(render_report("proofs", "term", results, seconds=seconds, verbose=False), end="")
-        if self._on_github:
-            print(render_report("proofs", "github", results), end="")
         self._statuses["proofs"] = compute_proof_status(results, strict=False)
 
     def _run_pytest(self) -> None:
@@ -190,9 +220,27 @@ class CiJob:
         self._pytest_status = status if status >= 0 else 128 - status
         self._statuses["tests"] = self._pytest_status
         if place.is_file():
-            self._take_report(load_own_report(place))
+            report = load_own_report(place)
+            self._take_report(report)
+            if not status and any(not gate["judged"] for gate in report["gates"]):
+                self._statuses["tests"] = EXIT_NOT_JUDGED
         else:
-            self._problems.append(f"tests: pytest wrote no report (exit status {status})")
+            self._explain_missing_report(status)
+
+    def _explain_missing_report(self, status: int) -> None:
+        """Keep why pytest wrote no report; none is expected where there is nothing to report.
+
+        Raises:
+            RegistryError: The registry is broken.
+            SettingsError: The configuration is.
+        """
+        with configure_without_conftest(self._arguments) as config:
+            self._no_registry = Project(config).registry is None and status in EXITS_OF_A_RUN
+        if self._no_registry:
+            print(NO_REGISTRY)
+        else:
+            text = f"pytest wrote no report (exit status {status})"
+            self._problems[text] = f"tests: {text}"
 
     def _take_reports(self) -> None:
         """Join the reports of earlier jobs, and judge the gates on the whole."""
@@ -201,6 +249,8 @@ class CiJob:
         self._take_report(report)
         self._statuses["tests"] = _judge_report(report)
         print(render_report("run", "markdown", report).partition("\n")[0].lstrip("# "))
+        for reason in report["unjudged"]:
+            print(sanitize_line(f"not judged as a whole: {reason}"))
 
     def _take_report(self, report: Mapping[str, Any]) -> None:
         self._report = report
@@ -211,11 +261,9 @@ class CiJob:
         self._comparison = comparison = compare_change(self._arguments, base, self._report)
         print(render_report("comparison", "term", comparison), end="")
         lost = self._gather_results().lost
-        for change in lost if self._on_github else ():
-            level = "error" if self._inputs.ratchet == "fail" else "warning"
-            reason = f": {change.reason}" if change.reason else ""
-            text = f"{change.id} is no longer guarded{reason}"
-            print(format_annotation(level, None, None, "Incident coverage", text))
+        level = "error" if self._inputs.ratchet == "fail" else "warning"
+        for line in annotate_losses(lost, self._report, level) if self._on_github else ():
+            print(line)
         if self._inputs.ratchet == "fail":
             unjudged = 0 if comparison.judged else EXIT_NOT_JUDGED
             self._statuses["ratchet"] = EXIT_FAILED if lost else unjudged
@@ -230,12 +278,13 @@ class CiJob:
             self._report,
             self._comparison,
             proofs,
-            tuple(self._problems),
+            tuple(self._problems.values()),
             self._pytest_status,
+            tolerates_losses=self._inputs.ratchet == "warn",
         )
 
-    def _write_files(self, text: str) -> None:
-        """Write the JSON of report and proofs, and the text of the comment."""
+    def _write_files(self, text: str, summary: str) -> None:
+        """Write the JSON of report and proofs, the text of the comment, and the summary."""
         documents: Mapping[str, Mapping[str, Any] | None] = {
             "report": self._report,
             "proofs": None if self._proofs is None else build_proofs_document(self._proofs),
@@ -246,12 +295,11 @@ class CiJob:
                 write_text_file(self._paths[name], format_json_document(document))
         self._paths["text"] = self._folder / "comment.md"
         write_text_file(self._paths["text"], text)
-        append_job_summary(text)
+        append_job_summary(summary)
 
-    def _comment(self, results: ChangeResults, text: str) -> None:
+    def _comment(self, results: ChangeResults, name: str, text: str) -> None:
         if self._inputs.comment == "off" or self._change is None or self._change.number is None:
             return
-        name = find_comment_name(self._inputs.name, Path.cwd())
         token = find_token(self._environment, self._change.forge)
         create = is_worth_a_comment(results)
         note = post_comment(self._change, name, text, create=create, token=token)
@@ -290,13 +338,28 @@ def _find_report_files(patterns: Sequence[str]) -> Iterator[Path]:
         yield from map(Path, paths)
 
 
+def _find_path_in_repository(path: str) -> str | None:
+    """Return the path of a file from the top of its repository, None if there is no such file."""
+    place, top = Path.cwd() / path, git.find_repository_top(Path.cwd())
+    if top is None or not place.is_file() or not place.resolve().is_relative_to(top.resolve()):
+        return None
+    return place.resolve().relative_to(top.resolve()).as_posix()
+
+
 def _judge_report(report: Mapping[str, Any]) -> int:
-    """Return the exit status for a joined report, as `combine` does."""
-    wrong = any(finding["severity"] == "error" for finding in report["findings"])
+    """Return the exit status for a report of other jobs: 1 if a test failed or a gate, 3 if a gate
+    was not judged, or the reports do not cover the suite.
+    """
     gates = report["gates"]
-    if wrong or any(gate["judged"] and not gate["passed"] for gate in gates):
+    failed = (
+        any(each["state"] in ("failing", "errored") for each in report["incidents"]),
+        any(finding["severity"] == "error" for finding in report["findings"]),
+        any(gate["judged"] and not gate["passed"] for gate in gates),
+    )
+    if any(failed):
         return EXIT_FAILED
-    return 0 if all(gate["judged"] for gate in gates) else EXIT_NOT_JUDGED
+    whole = report["scope"]["kind"] == "full" and all(gate["judged"] for gate in gates)
+    return 0 if whole else EXIT_NOT_JUDGED
 
 
 def _choose_status(error: PostmortemError) -> int:

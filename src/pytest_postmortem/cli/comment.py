@@ -24,7 +24,7 @@ from pytest_postmortem.cli.arguments import build_pytest_arguments
 from pytest_postmortem.cli.diff import compare_with_base, load_own_report
 from pytest_postmortem.cli.git_project import DEPTH_REMEDY
 from pytest_postmortem.cli.report_targets import print_or_write
-from pytest_postmortem.errors import NotJudgedError, PostmortemError, Problem, ReportError
+from pytest_postmortem.errors import NotJudgedError, Problem, ReportError
 from pytest_postmortem.model import VERDICTS
 from pytest_postmortem.reports.data.compare import Comparison, compare_reports
 from pytest_postmortem.reports.data.merge import merge_reports
@@ -35,6 +35,9 @@ from pytest_postmortem.text import sanitize_line
 
 MAX_COMMENT_SIZES: Mapping[str, int] = {"GitHub": 65_536, "GitLab": 1_000_000}
 """The characters that a forge takes; a text for a file may be as long as GitHub's."""
+
+MAX_SUMMARY_SIZE = 1_000_000
+"""The bytes of a job's summary: GitHub takes 1 MiB."""
 
 MARKER_SIZE = 600
 """What is left for the marker of a comment, which may have a long name."""
@@ -56,11 +59,11 @@ def main(options: argparse.Namespace) -> int:
         if base is not None:
             comparison = compare_change(build_pytest_arguments(options), base, report)
     except NotJudgedError as error:
-        problems.append(format_problem("ratchet", error))
+        problems += [f"ratchet: {format_problem(problem)}" for problem in error.problems]
     proofs = read_proofs_document(Path(options.proofs)) if options.proofs else None
     results = ChangeResults(report, comparison, proofs, tuple(problems))
-    text = format_comment(results, change, os.environ)
     name = find_comment_name(options.name, Path.cwd())
+    text = format_comment(results, name, change, os.environ)
     if options.output:
         print_or_write(f"{build_marker(name)}\n{text}", "markdown", Path(options.output))
         return 0
@@ -69,7 +72,7 @@ def main(options: argparse.Namespace) -> int:
     note = post_comment(change, name, text, create=create, token=token)
     if note.failed:
         print_or_write(text, "markdown", None)
-        append_job_summary(text)
+        append_job_summary(format_summary(results, name, os.environ))
     print(sanitize_line(note.text), file=sys.stderr)
     return EXIT_NOT_JUDGED if note.failed and options.strict else 0
 
@@ -148,18 +151,25 @@ def compare_change(
     return compare_with_base(arguments, base)
 
 
-def format_problem(step: str, error: PostmortemError) -> str:
-    """Return in one line why a step failed, and what to do."""
-    causes = "; ".join(f"{problem.cause}; {problem.remedy}" for problem in error.problems)
-    return f"{step}: {causes}"
+def format_problem(problem: Problem) -> str:
+    """Return in one line what failed, where and why, and what to do."""
+    return "; ".join(part.strip() for part in str(problem).splitlines()[:-1])
 
 
 def format_comment(
-    results: ChangeResults, change: Change | None, environment: Mapping[str, str]
+    results: ChangeResults, name: str, change: Change | None, environment: Mapping[str, str]
 ) -> str:
     """Return the text for a forge, without the secrets of the job."""
     most = MAX_COMMENT_SIZES["GitHub" if change is None else change.forge] - MARKER_SIZE
-    return build_environment_redactor(environment)(render_comment(results, most))
+    return build_environment_redactor(environment)(render_comment(results, most, name))
+
+
+def format_summary(results: ChangeResults, name: str, environment: Mapping[str, str]) -> str:
+    """Return the text for the summary of a job, which may be longer than a comment."""
+    text = render_comment(results, MAX_SUMMARY_SIZE, name)
+    if len(text.encode(errors="replace")) > MAX_SUMMARY_SIZE:
+        text = render_comment(results, MAX_SUMMARY_SIZE // 4, name)  # a character has 4 bytes
+    return build_environment_redactor(environment)(text)
 
 
 def find_comment_name(given: str | None, folder: Path) -> str:

@@ -216,9 +216,9 @@ class ProjectSetup:
 
     def _describe_mark(self, ids: MarkIds) -> str:
         used = format_count(len(ids.distinct_ids), "id")
-        if ids.mark in self._settings.get("postmortem_markers", ()):
-            return used
         matched = self._count_matched_ids(ids)
+        if ids.mark in self._settings.get("postmortem_markers", ()):
+            return f"{used}, {matched} in the registry" if self._known else used
         if matched:  # by a setting that the user has written
             return f"{used}, {matched} in the registry; add {ids.mark!r} to postmortem_markers"
         why = "their meaning is unknown"

@@ -22,7 +22,10 @@ from pytest_postmortem.prove.output import ProofResult
 from pytest_postmortem.pysource.changed_tests import find_changed_tests
 from pytest_postmortem.pysource.marker_index import LinkedIncident, find_linked_incidents
 
-DOUBTED_FIX = "no fix is named, and its tests pass without this change; name the fix"
+DOUBTED_FIX = (
+    "no fix is named, and its tests pass without this change; write 'fix:' in {path}, or the"
+    " trailer 'Postmortem: {id}' in the commit that fixes it"
+)
 
 
 def prove_new_incidents(
@@ -61,15 +64,18 @@ def prove_new_incidents(
                 own_subjects = [*find_proof_subjects(checkout, workspace, own)]
                 proved = prove_subjects(checkout, workspace, own, own_subjects)
                 sure = novelties.is_new_incident(id)
-                results += proved if sure else map(_doubt_fix, proved)
+                postmortem = checkout.registry.find(id)
+                path = None if postmortem is None else postmortem.path
+                results += proved if sure else [_doubt_fix(each, path) for each in proved]
         return results
 
 
-def _doubt_fix(result: ProofResult) -> ProofResult:
+def _doubt_fix(result: ProofResult, path: str | None) -> ProofResult:
     """Return a result that accuses no test, since the fix of an older incident may be another."""
     if result.verdict != "not-proven":
         return result
-    judged = replace(result.incident_proof.judged, verdict="inconclusive", message=DOUBTED_FIX)
+    message = DOUBTED_FIX.format(path=path or "its post-mortem", id=result.incident_proof.id)
+    judged = replace(result.incident_proof.judged, verdict="inconclusive", message=message)
     return replace(result, incident_proof=replace(result.incident_proof, judged=judged))
 
 

@@ -39,7 +39,10 @@ _TRACKER_NAMES = frozenset(
     "bug bugs defect defects gh github incident incidents issue issues jira outage outages "
     "regression ticket tickets".split()
 )
-_PLUGIN_MARKS = {b"allure": "allure_link", b"testrail": "testrail"}
+_PLUGIN_MARKS: Mapping[bytes, tuple[str, ...]] = {
+    b"allure": ("allure_link",),
+    b"testrail": ("testrail", "testrail_defects"),
+}
 """The marks that decorators of plugins set, by a word in the code that uses them."""
 
 _MARK_CALL = re.compile(rb"\bmark\.(\w+)\(")
@@ -122,7 +125,7 @@ def find_marks_with_ids(codes: Iterable[bytes]) -> list[MarkIds]:
     for code in codes:
         names = {name.decode() for name in _MARK_CALL.findall(code)}
         tracked = {name for name in names if _TRACKER_NAMES & set(name.lower().split("_"))}
-        tracked |= {mark for word, mark in _PLUGIN_MARKS.items() if word in code}
+        tracked |= {mark for word, marks in _PLUGIN_MARKS.items() if word in code for mark in marks}
         text = code.decode("utf-8", errors="replace") if tracked else ""
         for mark in suite_reader.find_called_marks(text, tracked) if tracked else ():
             ids = parse_marks([mark]).ids
