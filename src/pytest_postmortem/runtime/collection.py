@@ -116,14 +116,19 @@ class LinkCollector:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Deliver the links, and the linked tests that were deselected."""
         kept = set(map(id, session.items))
-        gone = {
-            self._find_item_key(item): self._selection.explain_deselection(
-                item, _find_item_nodeid(item)
-            )
-            for item in self._linked
-            if id(item) not in kept
+        gone = [item for item in self._linked if id(item) not in kept]
+        deselected = self._explain_deselections(gone) if gone else {}
+        self._deliver(self._collected._replace(deselected=deselected))
+
+    def _explain_deselections(self, items: Iterable[pytest.Item]) -> dict[NodeKey, str]:
+        """Return why tests were deselected; the code for this is imported only now."""
+        from pytest_postmortem.runtime.deselection_reasons import DeselectionReasons
+
+        reasons = DeselectionReasons(self._selection)
+        return {
+            self._find_item_key(item): reasons.explain_deselection(item, _find_item_nodeid(item))
+            for item in items
         }
-        self._deliver(self._collected._replace(deselected=gone))
 
     def _find_item_key(self, item: pytest.Item) -> NodeKey:
         """Return the key of a test; the path of a file is computed once."""
