@@ -291,6 +291,9 @@ def is_test_file_path(path: Path, patterns: Iterable[str]) -> bool:
 
 def format_relative_path(path: Path, root: Path) -> str:
     """Return a path relative to the rootdir; absolute if it is on another drive."""
+    text, folder = str(path), f"{root}{os.sep}"
+    if text.startswith(folder) and ".." not in text:  # a tenth of the work of `relpath`
+        return text[len(folder) :].replace(os.sep, "/")
     try:
         return os.path.relpath(path, root).replace(os.sep, "/")
     except ValueError:

@@ -117,10 +117,11 @@ class DormantPlugin:
         self, items: list[pytest.Item]
     ) -> Generator[None, None, None]:
         """Look at the items as they were before any was deselected, at their marks after it."""
-        before = [(item, item.nodeid) for item in items]
+        before, nodeids = list(items), [item.nodeid for item in items]
         yield
-        if has_marked_item(item for item, _ in before) or has_marked_item(items):
-            self._wake_plugin("postmortem-collecting").read(self._config, before, items)
+        if has_marked_item(before) or has_marked_item(items):
+            collector = self._wake_plugin("postmortem-collecting")
+            collector.read(self._config, before, nodeids, items)
 
     def _wake_plugin(self, name: str) -> Any:
         """Start the active plugin, and return the part that handles the event."""

@@ -480,3 +480,47 @@ def test_tests_that_report_as_one_pass_when_all_of_them_pass(
             recorder.add(report, TEST)
 
     assert recorder.outcomes({TEST: 2})[TEST].word == expected
+
+
+SEQUENCES = {
+    "passed": [SETUP, CALL, TEARDOWN],
+    "failed": [SETUP, FAILED, TEARDOWN],
+    "teardown failed": [SETUP, CALL, Report("teardown", "failed")],
+    "subtest": [SETUP, Report("call", "failed", extra=SUBTEST), CALL, TEARDOWN],
+    "passed subtest": [SETUP, Report("call", "passed", extra=SUBTEST), TEARDOWN],
+    "subtest first": [Report("call", "passed", extra=SUBTEST), SETUP, CALL, TEARDOWN],
+    "rerun": [SETUP, RERUN, TEARDOWN, SETUP, CALL, TEARDOWN],
+    "skipped": [Report("setup", "skipped"), TEARDOWN],
+    "xpassed": [SETUP, xfailed("call", "passed"), TEARDOWN],
+    "silent": [SETUP, TEARDOWN, SETUP, CALL, TEARDOWN],
+    "interrupted": [SETUP, CALL],
+    "interrupted in setup": [SETUP],
+    "crash": [SETUP, Report("???", "failed")],
+}
+
+
+@pytest.mark.parametrize("linked", [True, False])
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_reports_that_wait_for_the_last_one_come_to_the_same(name: str, linked: bool) -> None:
+    """The key of a test that passes is read once, which changes no outcome."""
+    wanted = {TEST} if linked else set()
+    waiting, known = OutcomeRecorder(wanted), OutcomeRecorder(wanted)
+    reports: list[Any] = [
+        Report(
+            each.when,
+            each.outcome,
+            extra={**each.extra, "nodeid": nodeid, "location": (TEST.path, 1, nodeid)},
+        )
+        for nodeid in ("test_a.py::test_before", TEST.nodeid, "test_a.py::test_after")
+        for each in (SEQUENCES[name] if nodeid == TEST.nodeid else SEQUENCES["passed"])
+    ]
+
+    failed = [waiting.add_report(report, "gw0") for report in reports]
+    keys = [known.add(report, read_reported_key(report), "gw0") for report in reports]
+
+    assert waiting.outcomes() == known.outcomes()
+    assert waiting.discarded == known.discarded
+    assert failed == [
+        key if report.outcome == "failed" else None
+        for key, report in zip(keys, reports, strict=True)
+    ]

@@ -72,6 +72,9 @@ class LinkCollector:
         self._deliver = deliver
         self._selection = selection
         self._collected = Collected()
+        self.marks: Mapping[int, tuple[pytest.Mark, ...]] = {}
+        """The marks that were read, by the identity of their item."""
+
         self._linked: list[pytest.Item] = []
         self._paths: dict[Path, str] = {}
         self._wanted: frozenset[str] = frozenset()
@@ -81,28 +84,31 @@ class LinkCollector:
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> Generator[None, None, None]:
         """Read all items before deselection, with their marks after it."""
-        before = [(item, item.nodeid) for item in items]
+        before, nodeids = list(items), [item.nodeid for item in items]
         yield
-        self.read(config, before, items)
+        self.read(config, before, nodeids, items)
 
     def read(
         self,
         config: pytest.Config,
-        before: Iterable[tuple[pytest.Item, str]],
+        before: Sequence[pytest.Item],
+        nodeids: Sequence[str],
         items: list[pytest.Item],
     ) -> None:
         """Read the links of all items, and deselect what ``--postmortem`` does not ask for.
 
-        ``before`` are the items and their node ids before other plugins deselected items or changed
-        node ids (xdist does with ``--dist loadgroup``).
+        ``before`` are the items, with their ``nodeids``, before other plugins deselected items or
+        changed node ids (xdist does with ``--dist loadgroup``).
         """
-        known: set[int] = set()
-        for item, nodeid in before:
-            known.add(id(item))
-            if item.nodeid != nodeid:
-                item.stash[NODEID] = nodeid
+        reported = [item.nodeid for item in before]
+        if reported != nodeids:
+            for item, nodeid in zip(before, nodeids, strict=True):
+                if item.nodeid != nodeid:
+                    item.stash[NODEID] = nodeid
+        known = set(map(id, before))
         added = [item for item in items if id(item) not in known]
-        self._read([*(item for item, _ in before), *added])
+        reported += [item.nodeid for item in added]
+        self._read([*before, *added], reported)
         if self._only:
             self._select(config, items)
 
@@ -110,14 +116,19 @@ class LinkCollector:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Deliver the links, and the linked tests that were deselected."""
         kept = set(map(id, session.items))
-        gone = {
-            self._find_item_key(item): self._selection.explain_deselection(
-                item, _find_item_nodeid(item)
-            )
-            for item in self._linked
-            if id(item) not in kept
+        gone = [item for item in self._linked if id(item) not in kept]
+        deselected = self._explain_deselections(gone) if gone else {}
+        self._deliver(self._collected._replace(deselected=deselected))
+
+    def _explain_deselections(self, items: Iterable[pytest.Item]) -> dict[NodeKey, str]:
+        """Return why tests were deselected; the code for this is imported only now."""
+        from pytest_postmortem.runtime.deselection_reasons import DeselectionReasons
+
+        reasons = DeselectionReasons(self._selection)
+        return {
+            self._find_item_key(item): reasons.explain_deselection(item, _find_item_nodeid(item))
+            for item in items
         }
-        self._deliver(self._collected._replace(deselected=gone))
 
     def _find_item_key(self, item: pytest.Item) -> NodeKey:
         """Return the key of a test; the path of a file is computed once."""
@@ -125,8 +136,9 @@ class LinkCollector:
             self._paths[item.path] = _find_item_path(item)
         return NodeKey(self._paths[item.path], _find_item_nodeid(item))
 
-    def _read(self, items: Sequence[pytest.Item]) -> None:
-        marked = {key: links.parse_marks(marks) for key, marks in self._marks(items).items()}
+    def _read(self, items: Sequence[pytest.Item], reported_nodeids: Sequence[str]) -> None:
+        self.marks = self._find_marks(items)
+        marked = {key: links.parse_marks(marks) for key, marks in self.marks.items()}
         nothing = links.MarkClaims({})
         plan = self._plan(any(each.ids or each.complaints for each in marked.values()))
         self._wanted = plan.names
@@ -145,11 +157,12 @@ class LinkCollector:
                 if key in plan.declared:
                     declared.add(key)
                     ids.update(_find_new_declared_ids(ids, plan.declared[key]))
-            odd.update(_find_odd_marks(item, claims.odd))
-            if ids or claims.complaints:
-                item_links.extend(_build_item_links(item, test, ids))
+            if claims.odd:
+                odd.update(_find_odd_marks(item, claims.odd))
+            if claims.complaints:
                 findings.update(dict.fromkeys(_build_marker_findings(item, claims.complaints)))
             if ids:
+                item_links += _build_item_links(item, test, ids)
                 self._linked.append(item)
                 set_item_property(item, ids)
                 reported.update(_find_reported_keys(item, test))
@@ -157,12 +170,12 @@ class LinkCollector:
             links=tuple(item_links),
             declared=frozenset(declared),
             reported=frozenset(reported),
-            repeated=_count_repeated_tests(items),
+            repeated=_count_repeated_tests(items, reported_nodeids),
             findings=tuple(findings),
             odd=frozenset(odd),
         )
 
-    def _marks(self, items: Iterable[pytest.Item]) -> dict[int, tuple[pytest.Mark, ...]]:
+    def _find_marks(self, items: Iterable[pytest.Item]) -> dict[int, tuple[pytest.Mark, ...]]:
         """Return our and the configured marks by item; each parent is read once."""
         names, inherited, marks_by_item = self._names, {}, {}
         for item in items:
@@ -221,16 +234,21 @@ def _build_reported_key(item: pytest.Item) -> NodeKey:
     return NodeKey(item.location[0], item.nodeid)
 
 
-def _count_repeated_tests(items: Sequence[pytest.Item]) -> dict[NodeKey, int]:
-    """Count the tests that share one key in reports.
+def _count_repeated_tests(
+    items: Sequence[pytest.Item], nodeids: Sequence[str]
+) -> dict[NodeKey, int]:
+    """Count the tests that share one key in reports, given the node ids in reports.
 
     That is an inherited test in files with the same node id, or a file that is given twice.
     """
-    nodeids = [item.nodeid for item in items]
     if len(set(nodeids)) == len(nodeids):
         return {}
     counts = Counter(nodeids)
-    named = Counter(_build_reported_key(item) for item in items if counts[item.nodeid] > 1)
+    named = Counter(
+        _build_reported_key(item)
+        for item, nodeid in zip(items, nodeids, strict=True)
+        if counts[nodeid] > 1
+    )
     return {name: count for name, count in named.items() if count > 1}
 
 
@@ -317,20 +335,26 @@ def join_collections(collections: Iterable[Collected]) -> Collected:
 class RuntimeMarkCollector:
     """Picks up the marks that a test, or a fixture, adds while it runs."""
 
-    def __init__(self, settings: Settings, deliver: Callable[[Collected], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        collector: LinkCollector,
+        deliver: Callable[[Collected], None],
+    ) -> None:
         self._names = frozenset((options.MARKER_NAME, *settings.markers))
+        self._collector = collector
         self._deliver = deliver
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
-        """Compare the marks with the property, which holds the ids before the run."""
+        """Compare the marks with those that were read before the run."""
         marks: list[pytest.Mark] = []
         node: pytest.Item | pytest.Collector | None = item
         while node is not None:  # iter_markers costs twice as much, at each test
             if node.own_markers:
                 marks += [mark for mark in node.own_markers if mark.name in self._names]
             node = node.parent
-        if marks:
+        if marks and tuple(marks) != self._collector.marks.get(id(item)):
             self._add(item, links.parse_marks(marks))
 
     def _add(self, item: pytest.Item, claims: links.MarkClaims) -> None:

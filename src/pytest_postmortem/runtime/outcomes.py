@@ -23,6 +23,9 @@ CRASH_PHASE = "???"
 """The phase of xdist's report of a test in which a worker crashed."""
 
 LAST_PHASES = ("teardown", CRASH_PHASE)
+PASSING_PHASES = ("setup", "call", "teardown")
+"""The phases of a test that passes, each reported once."""
+
 KNOWN_REPORT_OUTCOMES = ("passed", "failed", "skipped")
 """The outcomes of pytest; ``rerun`` and ``retried`` are those of plugins for a failure that will be
 repeated.
@@ -129,10 +132,44 @@ class OutcomeRecorder:
         self.discarded: dict[NodeKey, Outcome] = {}
         self._wanted = wanted
         self._keep_all = keep_all
+        self._passing: dict[str, list[Any]] = {}
         self._open: dict[str, ReportedAttempt] = {}
         self._outcomes: dict[NodeKey, list[Outcome]] = {}
         self._superseded: list[tuple[NodeKey, PytestReport]] = []
         self._silent: set[NodeKey] = set()
+
+    def add_report(self, report: Any, worker: str = "") -> NodeKey | None:
+        """Add a report of a worker; return the key of its test if the report failed.
+
+        Most tests pass and are not linked. So the reports of a test that passes wait for the last
+        of them, and its key is read once. Any other report is added after those that wait.
+        """
+        passing = self._passing.get(worker)
+        if report.outcome == "passed" and worker not in self._open:
+            when = report.when
+            if not passing:
+                if when == "setup":
+                    self._passing[worker] = [report]
+                    return None
+            elif when == PASSING_PHASES[len(passing)] and report.location == passing[0].location:
+                if when == "teardown":
+                    del self._passing[worker]
+                    passing.append(report)
+                    # A tuple is equal to a key, and takes less to make.
+                    if self._keep_all or (report.location[0], report.nodeid) in self._wanted:
+                        self._add_attempt(read_reported_key(report), passing)
+                    return None
+                if not hasattr(report, "context"):
+                    passing.append(report)
+                    return None
+        if passing:
+            self._add_waiting_reports(worker)
+        test = self.add(report, read_reported_key(report), worker)
+        return test if report.outcome == "failed" else None
+
+    def _add_waiting_reports(self, worker: str) -> None:
+        for report in self._passing.pop(worker):
+            self.add(report, read_reported_key(report), worker)
 
     def add(self, report: PytestReport, test: NodeKey, worker: str = "") -> NodeKey:
         """Add a report of a worker (an empty text without xdist); return the key of the test.
@@ -170,6 +207,8 @@ class OutcomeRecorder:
         ``is_counted`` is called for each failure in a discarded attempt: pytest-rerunfailures
         withdraws the subtests of such an attempt, other plugins don't.
         """
+        for worker in tuple(self._passing):
+            self._add_waiting_reports(worker)
         for worker in tuple(self._open):
             self._close_attempt(worker)
         counts = repeated or {}
@@ -188,13 +227,17 @@ class OutcomeRecorder:
         attempt = self._open.pop(worker, None)
         if attempt is None:
             return
-        test, reports = attempt.test, attempt.reports
         if attempt.discarded_in is not None:
             self._discard_attempt(attempt)
-        elif (
+        else:
+            self._add_attempt(attempt.test, attempt.reports)
+
+    def _add_attempt(self, test: NodeKey, reports: Sequence[PytestReport]) -> None:
+        """Keep the outcome of an attempt whose test is wanted, or that failed."""
+        if (
             self._keep_all
             or test in self._wanted
-            or any(report.outcome == "failed" for report in reports)
+            or "failed" in [report.outcome for report in reports]
         ):
             outcome = _build_attempt_outcome(reports)
             if outcome is not None:
@@ -224,12 +267,16 @@ def _merge_attempts(attempts: Sequence[Outcome], count: int) -> Outcome:
 
 def _build_attempt_outcome(reports: Sequence[PytestReport]) -> Outcome | None:
     """Return the outcome of the reports of one attempt, None if they have none."""
-    said = [(word, report) for report in reports if (word := classify_report(report))]
-    if not said:
+    duration = 0.0
+    worst: tuple[OutcomeWord, PytestReport] | None = None
+    for report in reports:
+        duration += report.duration
+        word = classify_report(report)
+        if word and (worst is None or OUTCOME_RANK[word] < OUTCOME_RANK[worst[0]]):
+            worst = word, report
+    if worst is None:
         return None
-    worst, report = min(said, key=lambda each: OUTCOME_RANK[each[0]])
-    duration = sum(report.duration for report in reports)
-    return Outcome(worst, duration, read_skip_reason(report))
+    return Outcome(worst[0], duration, read_skip_reason(worst[1]))
 
 
 def merge_outcomes(

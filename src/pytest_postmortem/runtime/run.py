@@ -76,7 +76,7 @@ class RunCollector:
         self.registry: Registry | None = None
         self.found: Path | None = None
         self.links: dict[NodeKey, dict[str, Link]] = {}
-        self._reported: dict[NodeKey, dict[NodeKey, None]] = {}
+        self._reported: dict[NodeKey, tuple[NodeKey, ...]] = {}
         self.recorder = OutcomeRecorder(self._reported, keep_all=keep_all)
         self._root = root
         self._cache = cache
@@ -133,13 +133,17 @@ class RunCollector:
         if is_repeated:
             return ()
         named: dict[NodeKey, None] = {}
+        linked: dict[NodeKey, NodeKey] = {}
         for link in collected.links:
-            self.links.setdefault(link.test, {}).setdefault(link.id.casefold(), link)
-        linked_pairs = ((link.test, link.test) for link in collected.links)
-        for reported, test in (*linked_pairs, *collected.reported):
+            test = link.test
+            linked[test] = test
+            self.links.setdefault(test, {}).setdefault(link.id.casefold(), link)
+        for reported, test in (*linked.items(), *collected.reported):
             # The report of a crash names no file.
             for name in (reported, NodeKey("", reported.nodeid)):
-                self._reported.setdefault(name, {})[test] = None
+                known = self._reported.get(name, ())
+                if test not in known:
+                    self._reported[name] = (*known, test)
                 named[name] = None
         if collected.links or collected.findings:
             self._late |= is_known_worker and self.found is not None and not self._tried
@@ -148,7 +152,7 @@ class RunCollector:
 
     def find_tests(self, reported: NodeKey) -> tuple[NodeKey, ...]:
         """Return the linked tests that a report may be of."""
-        return tuple(self._reported.get(reported, ()))
+        return self._reported.get(reported, ())
 
     @property
     def found_at(self) -> str | None:

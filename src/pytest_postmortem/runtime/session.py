@@ -21,7 +21,6 @@ from pytest_postmortem.runtime.collection import (
     build_collection_plan,
 )
 from pytest_postmortem.runtime.outcomes import PytestReport as Reported
-from pytest_postmortem.runtime.outcomes import read_reported_key
 from pytest_postmortem.runtime.run import RunCollector, RunFacts, load_found_registry
 from pytest_postmortem.runtime.selection import DeselectionRecorder, find_given_names
 from pytest_postmortem.runtime.suite_files import SuiteFileCollector
@@ -178,8 +177,9 @@ def _register_collectors(
     register = config.pluginmanager.register
     selection = DeselectionRecorder(config, given)
     register(selection, "postmortem-selection")
-    register(LinkCollector(settings, plan, deliver, selection), "postmortem-collecting")
-    register(RuntimeMarkCollector(settings, deliver), "postmortem-running")
+    collector = LinkCollector(settings, plan, deliver, selection)
+    register(collector, "postmortem-collecting")
+    register(RuntimeMarkCollector(settings, collector, deliver), "postmortem-running")
     if used:
         register(SuiteFileCollector(settings, deliver, selection), "postmortem-files")
 
@@ -245,8 +245,8 @@ class RunReporter:
             collected = self.workers.take_collected(report)
             if collected is not None:
                 self.receive_collected(collected, worker)
-        reported = run.recorder.add(report, read_reported_key(report), worker)
-        if report.outcome == "failed":
+        reported = run.recorder.add_report(report, worker)
+        if reported is not None:
             self._failed.setdefault(reported, []).append(report)
             self._explain_failure(report, reported)
 

@@ -163,7 +163,7 @@ class CollectionArguments:
         self.named = bool(paths) or not (bare or files)
         self.nodeids = sum(not any(map(file.is_relative_to, paths)) for file in files)
         self._ignores, self._globs = self._taken_away()
-        self._ignoring = find_ignoring_hooks(config, selection)
+        self._ignoring = _find_run_dependent_hooks(config, selection)
         self._collecting = find_collecting_hooks(config)
         self.unasked: list[Path] = []
 
@@ -276,6 +276,19 @@ class CollectionArguments:
         return ignored and not any(
             is_ignored_by(each, path, self._config) for each in self._ignoring
         )
+
+
+def _find_run_dependent_hooks(
+    config: pytest.Config, selection: DeselectionRecorder
+) -> tuple[Any, ...]:
+    """Return the implementations that may ignore files for a reason of this run alone."""
+    hooks = find_ignoring_hooks(config)
+    if not hooks:
+        return ()
+    from pytest_postmortem.runtime.deselection_reasons import DeselectionReasons
+
+    reasons = DeselectionReasons(selection)
+    return tuple(implementation for implementation, code in hooks if reasons.reads_run(code))
 
 
 def _has_doctest(file: Path) -> bool:
