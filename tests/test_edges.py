@@ -98,8 +98,12 @@ def test_a_date_far_away_is_a_date_like_any_other(pytester: pytest.Pytester, dat
         "--postmortem-today=2026-11-20",
     )
 
-    late = "739925 days past grace" if date == "0001-01-01" else "in grace"
-    assert f"  PM-9  sev1    no test, {late}" in report_of(result)
+    late = {
+        "0001-01-01": "739925 days past grace",
+        "9999-12-31": "grace until 9999-12-31",
+        "2030-01-01": "grace until 2030-01-15",
+    }
+    assert f"  PM-9  sev1    no test, {late[date]}" in report_of(result)
 
 
 def test_a_source_date_that_is_none_is_passed_over(

@@ -178,8 +178,8 @@ def test_a_post_mortem_is_linked_and_a_possible_return_has_owner_and_cause() -> 
     text = render_comment(results, 65_000)
 
     files = "https://forge.example/shop/blob/abc/packages/api/"
-    assert f"[PM-2]({files}pm.yml#L4) Title of PM-2 | sev1 | 2026-03-02 | owner: ann;" in text
-    assert "owner: ann; root cause: no lock |" in text
+    assert f"[PM-2]({files}pm.yml#L4) Title of PM-2 | sev1 | ann | 2026-03-02 |" in text
+    assert "root cause: no lock |" in text
     assert f"\n- [PM-3]({files}docs/PM%203.md) Gone\n" in text
     assert f"| [PM-3]({files}docs/PM%203.md) | passes without its fix |" in text
     assert "**its regression test passes without its fix** |" in text
@@ -194,7 +194,7 @@ def test_a_retired_lesson_is_shown_to_reviewers_with_severity_and_reason() -> No
     assert text == (
         "### ⚠️ 1 lesson retired on purpose (sev1)\n\n"
         "#### Retired on purpose: 1 incident\n\n"
-        "- PM-1 Down – sev1: the service is gone\n"
+        "- PM-1 Down (sev1) – the service is gone\n"
     )
 
 

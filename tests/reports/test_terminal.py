@@ -105,7 +105,7 @@ def test_the_end_of_a_grace_is_shown() -> None:
     found = report((IncidentResult(dated, "unguarded"),), policy=policy)
 
     assert text_of(found, "everything")[1] == (
-        "  PM-1  Charged twice    sev1, 4 days old, grace until 2026-12-09"
+        "  PM-1  sev1  Charged twice    no test, grace until 2026-12-09"
     )
 
 
@@ -282,7 +282,7 @@ def test_how_late_an_incident_is_counts_from_the_end_of_its_grace() -> None:
     other = text_of(whole._replace(policy=Policy(today=today)), "everything")
 
     assert [line.partition("no test, ")[2] for line in (*graced[1:4], *other[1:4])] == [
-        *("5 days past grace", "in grace", "of last summer"),
+        *("5 days past grace", "grace until 2026-11-20", "of last summer"),
         *("19 days old", "14 days old", "of last summer"),
     ]
 
@@ -308,7 +308,7 @@ def test_what_passes_without_its_fix_is_not_listed_as_guarded() -> None:
         "  A  Title of A    proof of 2026-11-01",
         "1 incident is guarded:",
         "  B  Title of B    1 test, proof outdated",
-        "2 of 3 incidents guarded (66 %), 0 of them proven, 1 passes without its fix, 3 linked",
+        "2 of 3 incidents guarded (66.6 %), 0 of them proven, 1 passes without its fix, 3 linked",
     ]
     alone = report((rated("A", "guarded", None)._replace(proof=hollow),))
     (*_, last) = terminal.render_terminal_report(alone, "all", 80, "last line")

@@ -188,11 +188,12 @@ def test_a_gate_fails_a_run_whose_grave_incidents_are_not_proven(
     keep(suite / PROOFS_FILENAME, {"PM-1": "proven", "PM-2": "proven-flaky"})
     passed = run("-v")
 
-    assert report_of(failed)[-5:] == [
+    assert report_of(failed)[-6:] == [
         "2 warnings:",
         "  postmortem_require_proof has 'sev2', a severity of no incident; there are sev1",
         f"  pm.yml:3: {MISSING}",
         "Gate require-proof failed: 1 incident of sev1, sev2 not proven: PM-2",
+        "  PM-2: no proof",
         "3 of 3 incidents guarded (100 %), 1 of them proven, 3 linked",
     ]
     assert failed.ret == 1

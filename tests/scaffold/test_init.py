@@ -308,7 +308,7 @@ def test_marks_that_name_the_tracker_are_used_as_they_are(
     )
     main(["init", "--yes"])
     assert (
-        "2 incidents: 1 skipped, 1 linked (read from the code; a run of pytest says what is"
+        "2 incidents: 2 linked (1 skipped) (read from the code; a run of pytest says what is"
         " guarded)\n"
     ) in capsys.readouterr().out
     assert diff_of(capsys) == ""

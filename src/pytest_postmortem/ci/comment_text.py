@@ -250,7 +250,7 @@ def _build_sections(results: ChangeResults) -> Iterator[MarkdownSection]:
 
 def _complete_report(report: Mapping[str, Any], results: ChangeResults) -> Mapping[str, Any]:
     """Return a report whose incidents have what a reviewer looks for: a link to the post-mortem,
-    owner and root cause where the problem may be back, and a proof of this job that failed.
+    root cause where the problem may be back, and a proof of this job that failed.
     """
     urls = _find_urls(report)
     failed = {proof["id"]: proof["verdict"] for proof in results.list_proofs(*FAILING_VERDICTS)}
@@ -259,8 +259,7 @@ def _complete_report(report: Mapping[str, Any], results: ChangeResults) -> Mappi
         facts = [incident["reason"]]
         if incident["state"] == "failing":
             cause = shorten_text(incident.get("root_cause") or "", LONGEST_CAUSE)
-            named = (("owner", incident.get("owner")), ("root cause", cause))
-            facts += [f"{name}: {text}" for name, text in named if text]
+            facts += [f"root cause: {cause}"] if cause else []
         notes, verdict = [incident.get("note")], failed.get(incident["id"])
         if verdict and verdict != (incident.get("proof") or {}).get("verdict"):
             notes.append(f"its regression test {_format_verdict(verdict)}")
@@ -307,13 +306,10 @@ def _build_change_sections(results: ChangeResults) -> Iterator[tuple[str, Markdo
 
 
 def _prepare_change(change: IncidentChange, urls: Mapping[str, str]) -> IncidentChange:
-    """Return a change with a link and, if its lesson is retired, the severity; without texts of
-    any length, which a report of another origin may have.
+    """Return a change with a link, without texts of any length, which a report of another origin
+    may have.
     """
-    url = urls.get(change.id) or change.url
-    reason = change.reason
-    if change.kind == "retired" and change.severity:
-        reason = f"{change.severity}: {reason}"
+    url, reason = urls.get(change.id) or change.url, change.reason
     return IncidentChange(
         change.kind,
         shorten_text(change.id, LONGEST_TEXT),

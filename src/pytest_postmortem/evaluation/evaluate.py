@@ -285,9 +285,9 @@ def find_grace_end(postmortem: Postmortem, policy: Policy) -> date | None:
     There is none without a date.
     """
     day, today = postmortem.day, policy.today
-    if day is None or today is None or not policy.grace:
+    if day is None or today is None or not 0 < policy.grace >= (today - day).days:
         return None
-    return day + timedelta(days=policy.grace) if (today - day).days <= policy.grace else None
+    return day + timedelta(days=min(policy.grace, (date.max - day).days))
 
 
 def format_grace(postmortem: Postmortem, policy: Policy) -> str | None:
