@@ -4,8 +4,9 @@
 
 Four figures are compared with ``cost_guard.json``: what the start and a test take more, unused and
 in use, as a share of the same run with ``-p no:postmortem``. The 3 % are of the plugin's own part:
-a start that takes 20 % more than pytest's may take 20.6 %. `ROUNDING` comes on top, since the
-share depends a little on how Python was compiled. Being a share, it does not depend on
+a start that takes 20 % more than pytest's may take 20.6 %. `ROUNDING` comes on top: the share of
+the start depends a little on how Python was compiled, and that of a test differs by some
+0.5 % of pytest's between two runs. Being a share, it does not depend on
 the machine; the versions of pytest and its requirements are pinned in ``pyproject.toml``. Each
 version of Python has figures of its own; where it has none, the run says so and ends with 0.
 
@@ -30,8 +31,8 @@ from cost_suites import Suite
 
 EXPECTED = Path(__file__).with_suffix(".json")
 DEARER = 0.03
-ROUNDING = 0.001
-FEW, MANY = 20, 120
+ROUNDING = {"start": 0.002, "each test": 0.008}
+FEW, MANY = 20, 320
 MARK = '@pytest.mark.incident("{id}")'
 USES = {
     "bare": ("-p", "no:postmortem"),
@@ -72,12 +73,13 @@ def judge(expected: Mapping[str, float], shares: Mapping[str, float]) -> bool:
     """Print each share with the one that is expected, and return whether none is too large."""
     passed = True
     for name, share in shares.items():
-        most = max(expected[name], 0) * (1 + DEARER) + ROUNDING
+        rounding = ROUNDING[name.partition(",")[0]]
+        most = max(expected[name], 0) * (1 + DEARER) + rounding
         verdict = ""
         if share > most:
             passed = False
             verdict = "  DEARER"
-        elif share < expected[name] * (1 - DEARER) - ROUNDING:
+        elif share < expected[name] * (1 - DEARER) - rounding:
             verdict = "  cheaper: renew the figures to keep it so"
         print(f"{name:<20} +{share:.2%} of pytest, at most {most:.2%}{verdict}")
     return passed

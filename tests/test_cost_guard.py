@@ -31,18 +31,19 @@ def cost_guard(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     [
         ("start, in use", 0.2, True),
         ("start, in use", 0.206, True),
-        ("start, in use", 0.208, False),
+        ("start, in use", 0.2079, True),
+        ("start, in use", 0.2081, False),
         ("start, in use", 0.1, True),
-        ("each test, in use", 0.0522, True),
-        ("each test, in use", 0.053, False),
-        ("each test, unused", 0.0009, True),
-        ("each test, unused", 0.0011, False),
+        ("each test, in use", 0.0594, True),
+        ("each test, in use", 0.0596, False),
+        ("each test, unused", 0.0079, True),
+        ("each test, unused", 0.0081, False),
     ],
 )
 def test_the_plugin_may_become_dearer_by_three_hundredths_of_its_own_part(
     cost_guard: ModuleType, name: str, share: float, passes: bool
 ) -> None:
-    """What counts is the plugin's part, not that of pytest; a thousandth of pytest is rounding."""
+    """What counts is the plugin's part, not that of pytest; some of it is rounding."""
     judged = cost_guard.judge(EXPECTED, {**EXPECTED, name: share})
 
     assert judged is passes
@@ -54,7 +55,7 @@ def test_a_run_that_became_cheaper_asks_for_new_figures(
     """Else the gain could be spent again without notice."""
     cost_guard.judge(EXPECTED, {**EXPECTED, "start, in use": 0.1})
 
-    assert "start, in use        +10.00% of pytest, at most 20.70%  cheaper" in (
+    assert "start, in use        +10.00% of pytest, at most 20.80%  cheaper" in (
         capsys.readouterr().out
     )
 
