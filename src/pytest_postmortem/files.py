@@ -38,7 +38,7 @@ NO_HARD_LINK_ERRORS = (
 """The errors of file systems without hard links."""
 
 VENV_ENTRIES = frozenset({"pyvenv.cfg", "conda-meta"})
-"""What is in a folder that pytest takes for a virtual environment, and mostly does not enter."""
+"""Entries by which pytest knows a virtual environment, which it mostly does not enter."""
 
 _DESCRIPTOR_PATTERN = re.compile(r"/dev/(?:std(in|out|err)|fd/(\d{1,9}))|/proc/self/fd/(\d{1,9})")
 _UNFINISHED_PATTERN = re.compile(

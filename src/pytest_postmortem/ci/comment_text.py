@@ -41,7 +41,7 @@ MAX_NAMES = 5
 CUT_SENTENCE = "\n\nThe rest is left out, since this would be too long.\n"
 
 OMISSION_SIZE = 500
-"""What is left for the sentence that names the sections which do not fit."""
+"""The room for the sentence that names the sections which do not fit."""
 
 NOTHING_LOST = "No lesson lost"
 
@@ -55,11 +55,11 @@ LONGEST_CAUSE = 200
 
 
 class ChangeResults(NamedTuple):
-    """What a CI job knows about a change; None is what it did not ask for.
+    """The facts that a CI job has about a change; None for those that it did not ask for.
 
     ``report`` is a JSON report, ``proofs`` are those of the JSON of `prove`. ``problems`` say what
     could not be judged and why, a line each. ``test_status`` is the exit status of pytest.
-    ``tolerates_losses`` says that a lost lesson is to be noticed, and is no failure.
+    ``tolerates_losses`` says that a lost lesson does not fail the job.
     """
 
     report: Mapping[str, Any] | None = None
@@ -87,7 +87,7 @@ class ChangeResults(NamedTuple):
 
 
 class _Verdict(NamedTuple):
-    """What is wrong with a change, and what is only to be noticed, in words."""
+    """The problems of a change, and the points only to notice, in words."""
 
     wrong: tuple[str, ...]
     noticed: tuple[str, ...]
@@ -133,7 +133,7 @@ def render_comment(results: ChangeResults, most: int, name: str = "") -> str:
 
 
 def _judge(results: ChangeResults) -> _Verdict:
-    """Return what is wrong with a change, most severe first, and what is to be noticed."""
+    """Return the problems of a change, most severe first, and the points only to notice."""
     report, comparison = results.report or {}, results.comparison
     back = [each for each in report.get("incidents", ()) if each["state"] == "failing"]
     findings = report.get("findings", ())
@@ -235,7 +235,7 @@ def _format_verdict(verdict: str) -> str:
 
 
 def _build_sections(results: ChangeResults) -> Iterator[MarkdownSection]:
-    """Yield the parts of the comment: what was lost, the proofs, what was gained, the report."""
+    """Yield the parts of the comment: losses, proofs, gains, the report."""
     changes = [*_build_change_sections(results)]
     yield from (section for kind, section in changes if kind in LOSSES)
     if results.proofs:

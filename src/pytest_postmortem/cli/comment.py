@@ -40,7 +40,7 @@ MAX_SUMMARY_SIZE = 1_000_000
 """The bytes of a job's summary: GitHub takes 1 MiB."""
 
 MARKER_SIZE = 600
-"""What is left for the marker of a comment, which may have a long name."""
+"""The room for the marker of a comment, which may have a long name."""
 
 
 def main(options: argparse.Namespace) -> int:

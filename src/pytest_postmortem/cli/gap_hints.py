@@ -37,7 +37,7 @@ def find_gap_hints(
 def _find_marks_outside(
     project: Project, code: ProjectCode, registry: Registry
 ) -> Iterator[tuple[str, str]]:
-    """Yield the incidents that files name which are no part of the suite, each with the place."""
+    """Yield the incidents that files outside of the suite name, each with the place."""
     for path, mark in code.find_marks_outside():
         for id in parse_marks([mark]).ids:
             incident = registry.find(id)
@@ -47,7 +47,7 @@ def _find_marks_outside(
 
 
 def _describe_place(project: Project, file: Path) -> str:
-    """Return why a file is no part of the suite."""
+    """Return why a file does not belong to the suite."""
     if not is_test_file_path(file, project.config.getini("python_files")):
         return "in no test file"
     if any(map(file.is_relative_to, project.places())):

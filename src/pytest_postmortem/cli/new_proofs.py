@@ -81,7 +81,7 @@ def _doubt_fix(result: ProofResult, path: str | None) -> ProofResult:
 
 @dataclass(frozen=True, slots=True)
 class _Novelties:
-    """What is new since a commit: the linked tests by incident, before and now, the tests whose
+    """Everything new since a commit: the linked tests by incident, before and now, the tests whose
     code changed, and the registry of that commit.
     """
 

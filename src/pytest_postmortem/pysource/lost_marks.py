@@ -21,7 +21,7 @@ from pytest_postmortem.pysource.test_reader import CONSTRUCTORS, SourceMark, Sou
 
 @dataclass(frozen=True, slots=True)
 class LostMark:
-    """A mark on something that is no test; ``reason`` is empty where only its name is wrong."""
+    """A mark on something else than a test; ``reason`` is empty where only its name is wrong."""
 
     line: int
     ids: tuple[str, ...]

@@ -54,7 +54,7 @@ def _is_document(file: Path) -> bool:
 
 
 def find_incident_lists(postmortems: Iterable[Postmortem]) -> frozenset[str]:
-    """Return the paths of YAML, JSON or CSV that have several incidents, and so are no documents.
+    """Return the paths of YAML, JSON or CSV that have several incidents, and so are not documents.
 
     They need not be read to find that out.
     """

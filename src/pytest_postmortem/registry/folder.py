@@ -337,7 +337,7 @@ def hash_files(top: str, files: FolderFiles) -> str | None:
     """Return a digest of all readable files below a folder, or None if one can't be read.
 
     Every run with an unchanged directory computes it, so documents are found by their suffix alone.
-    The contents are kept, so that the digest is that of what is parsed.
+    The contents are kept, so that the digest is that of the parsed bytes.
     """
     parts: list[str | bytes] = []
     for relative in sorted(files.paths):

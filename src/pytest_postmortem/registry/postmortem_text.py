@@ -228,7 +228,7 @@ def add_document_details(
 
     A field of the registry or of the front matter counts more than the text. Each document is
     parsed but for its timeline, which takes a millisecond for each kilobyte or so. ``lists`` are
-    known to be no documents.
+    known not to be documents.
     """
 
     @cache

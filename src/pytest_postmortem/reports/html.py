@@ -79,7 +79,7 @@ PROOF_WORDS: Mapping[ProofStatus, str] = {
     "outdated": "outdated",
     "none": "no proof",
 }
-"""The words for what is proven of an incident with a linked test."""
+"""The words for the kinds of proof of an incident with a linked test."""
 
 PROOF_NOTES = {"proven": "proven", "hollow": "passes without its fix", "outdated": "proof outdated"}
 """What a row of the list says of its proof; that there is none is the usual case."""
@@ -110,7 +110,7 @@ WORDS = (
     ("proven", "its test was seen to fail without the fix of the incident"),
     ("outdated", "its test or its fix has changed since the proof"),
 )
-"""The words of the page, and what they mean."""
+"""The words of the page with their meaning."""
 
 FEWEST_STEPS, MOST_STEPS = 6, 9
 """How many incidents are named under what to do next: more than the fewest where that names all
@@ -215,7 +215,7 @@ def render_html_report(
 ) -> str:
     """Return the page for a JSON report of format 1.
 
-    ``earlier`` are reports of the same registry, in any order: the page says what has changed
+    ``earlier`` are reports of the same registry, in any order: the page says what changed
     since. ``past`` is a history read from git, which dates the losses and is drawn as well.
     """
     environment = Environment(

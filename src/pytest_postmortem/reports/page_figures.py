@@ -1,4 +1,4 @@
-"""What stands at the top of the page: four figures, why the run fails, and what is unknown."""
+"""The top of the page: four figures, why the run fails, and the unknown."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SHARE_MEANING = (
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A figure at the top, what has become of it, and the filter that shows its incidents.
+    """A figure at the top, its change, and the filter that shows its incidents.
 
     ``meaning`` is the sentence that explains it, ``trend`` is ``worse``, ``better`` or empty.
     """
@@ -52,7 +52,7 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A reason why a run fails: what has failed, and why."""
+    """A reason why a run fails: the gate or finding, and its message."""
 
     what: str
     why: str
@@ -84,7 +84,7 @@ def build_tiles(summary: ReportSummary) -> Iterator[Tile]:
 
 
 def _build_late_tile(summary: ReportSummary, since: str) -> Tile:
-    """Return the figure of the severe incidents past their grace, and what it is made of."""
+    """Return the figure of the severe incidents past their grace, and its parts."""
     late = summary.severe_past_grace
     failing = sum(incident["state"] == "failing" for incident in late)
     undated = sum(not incident.get("date") for incident in late)

@@ -148,7 +148,7 @@ def format_pytest_header(registry: Registry | None, found: str | None) -> str | 
 def _allot_entries(sections: Sequence[TerminalSection], room: int) -> list[int]:
     """Return how many entries each section may list while they fit.
 
-    Each section gets one, and the first ones get what is left.
+    Each section gets one, and the first ones get the rest.
     """
     shown = [0] * len(sections)
 
@@ -246,7 +246,7 @@ WORK_HEADINGS = (
         urgent=True,
     ),
 )
-"""Over what is to be worked on, which is always shown."""
+"""The heading of the incidents to work on, which is always shown."""
 
 RECURRED_HEADING = StateHeading(
     ("not-run", "not-judged"),

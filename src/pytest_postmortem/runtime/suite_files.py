@@ -244,7 +244,7 @@ class CollectionArguments:
 
         ``setup.py`` and ``__main__.py`` are excluded from doctests as in pytest, and a text without
         an example has none. Collectors of other plugins are not asked about Python files, which
-        those collect that check style or types, and note what they were asked about.
+        those collect that check style or types, and note the questions.
         """
         if path.name == CONFTEST and self._has_unloaded_collector(path):
             self.unasked.append(path)

@@ -1,4 +1,4 @@
-"""What a lead asks of a report: what could return, what was lost, what is late, who owns it.
+"""The answers to the questions of a lead: what could return, losses, delays, owners.
 
 All of it is computed from the plain data of JSON reports, so that every format says the same.
 """
@@ -79,7 +79,7 @@ def is_past_grace(incident: ReportData, policy: ReportData) -> bool:
 
 
 def classify_proof(incident: ReportData) -> ProofStatus | None:
-    """Return what is proven of an incident, None where no test is linked to it.
+    """Return the kind of proof of an incident, None where no test is linked to it.
 
     ``hollow`` means that its tests pass without the fix; a verdict that says neither is ``none``.
     """
@@ -155,7 +155,7 @@ class CoursePoint:
 
 @dataclass(frozen=True)
 class ReportSummary:
-    """The answers of a report, with what has changed since the report ``before``.
+    """The answers of a report, with the changes since the report ``before``.
 
     ``earlier`` are older reports of the same registry, oldest first; ``past`` is a history read
     from git.
@@ -179,7 +179,7 @@ class ReportSummary:
 
     @cached_property
     def comparison(self) -> Comparison | None:
-        """What has changed since the report before, None without one."""
+        """The changes since the report before, None without one."""
         return _compare_two_reports(self.before, self.document) if self.before else None
 
     @cached_property
@@ -331,7 +331,7 @@ class ReportSummary:
 
     @cached_property
     def next_steps(self) -> tuple[NextStep, ...]:
-        """What to do next: what was lost or fails, then the rest, each by severity."""
+        """The next steps: lost and failing guards, then the rest, each by severity."""
         changed = {id.casefold() for id in (*self.lost, *self.newly_failing)}
         policy = self.document["policy"]
         steps = []
