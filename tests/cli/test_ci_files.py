@@ -204,7 +204,9 @@ def test_the_action_runs_all_steps_and_fails_once(
     assert Path(outputs["page"]).read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert outputs["report"] == str(shop / "postmortem-ci" / "report.json")
     assert LOST in (tmp_path / "summary.md").read_text(encoding="utf-8")
-    assert api.bodies[0].startswith("<!-- pytest-postmortem shop -->\n### ❌ 1 lesson lost\n")
+    sign = "❌" if ratchet == "fail" else "⚠️"
+    head = f"<!-- pytest-postmortem shop -->\n### {sign} shop: 1 lesson lost\n"
+    assert api.bodies[0].startswith(head)
     assert outputs.keys() == ACTION["outputs"].keys() - {"proofs"}
     assert "postmortem-ci" not in git_status(shop)
 
