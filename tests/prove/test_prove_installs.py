@@ -337,6 +337,6 @@ def test_an_installed_copy_that_is_not_todays_proves_nothing_of_today(
 
     assert found == {**QUICK, "PM-1": ("proven-at-fix", "replay", QUICK["PM-1"][2])}
     copy = packages / "shop" / "price.py"
-    verdict, way, why = today["WORKTREE"]
-    assert (verdict, way) == ("inconclusive", "patch")
-    assert str(copy) in why
+    said = str(today["WORKTREE"])
+    assert said.startswith("('inconclusive', 'patch', ")
+    assert str(copy) in said

@@ -297,8 +297,8 @@ def test_a_gate_counts_what_was_proved(
         1,
         [failed.format("2 incidents", "PM-1, PM-2"), guarded.format("")],
     )
-    hollow = "1 of them proven, 1 passes without its fix, "
-    assert hollow_one == (1, [failed.format("1 incident", "PM-2"), guarded.format(hollow)])
+    figures = guarded.format("1 of them proven, 1 passes without its fix, ")
+    assert hollow_one == (1, [failed.format("1 incident", "PM-2"), figures])
     passed = "Gate require-proof passed: 2 of 2 incidents of sev1 proven or in grace"
     assert proven == (0, [passed, guarded.format("2 of them proven, ")])
     assert changed == (
