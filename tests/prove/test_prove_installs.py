@@ -337,5 +337,22 @@ def test_an_installed_copy_that_is_not_todays_proves_nothing_of_today(
 
     assert found == {**QUICK, "PM-1": ("proven-at-fix", "replay", QUICK["PM-1"][2])}
     copy = packages / "shop" / "price.py"
-    assert str(today).startswith("{'WORKTREE': ('inconclusive', 'patch', ")
-    assert str(copy) in str(today)
+    why = f"another copy was imported: {copy}"
+    assert today == {"WORKTREE": ("inconclusive", "patch", why)}
+
+
+def test_an_installed_copy_that_is_not_todays_is_named_where_the_fix_changes_data(
+    repository: Repository, tmp_path: Path
+) -> None:
+    """Such a fix is reverted in a copy of the tree, where the test fails with the fix as well."""
+    package = project(repository, "src", {})
+    repository.commit({"src/shop/rates.csv": "1\n"})
+    python, packages = environment(tmp_path / "environment")
+    by_copy(package, packages)
+    repository.write({"src/shop/price.py": PRICE.format(200), "src/shop/rates.csv": "2\n"})
+
+    today = told(python, repository, asked=("--fix=WORKTREE", "tests/test_it.py::test_price"))
+
+    copy = packages / "shop" / "price.py"
+    why = f"passes with {copy}, and fails with the checkout's file: install it again"
+    assert today == {"WORKTREE": ("inconclusive", "patch", why)}
