@@ -83,14 +83,19 @@ def parse_marks(marks: Iterable[MarkLike]) -> MarkClaims:
     return MarkClaims(dict(ids.values()), tuple(complaints), tuple(odd))
 
 
-def is_id_keyword(keyword: str) -> bool:
+def _is_id_keyword(keyword: str) -> bool:
     """Return whether a keyword of a foreign mark has ids: ``id``, ``ids``, ``defect_ids``."""
     return keyword.rpartition("_")[2] in ("id", "ids")
 
 
+def may_have_ids(keyword: str) -> bool:
+    """Return whether the ids of a foreign mark depend on a keyword; ``name`` is that of a link."""
+    return _is_id_keyword(keyword) or keyword == "name"
+
+
 def _list_keyword_ids(mark: MarkLike) -> list[object]:
     """Return the values of the keywords of a foreign mark that have ids."""
-    values = [value for keyword, value in mark.kwargs.items() if is_id_keyword(keyword)]
+    values = [value for keyword, value in mark.kwargs.items() if _is_id_keyword(keyword)]
     return [
         id for value in values for id in (value if isinstance(value, (list, tuple)) else [value])
     ]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pytest_postmortem.evaluation.links import is_id_keyword
+from pytest_postmortem.evaluation.links import may_have_ids
 
 MAX_FOLDED_SIZE = 1_000
 """The number of letters or digits up to which texts are joined."""
@@ -39,7 +39,7 @@ def read_literal_keywords(keywords: Mapping[str, ast.expr]) -> tuple[dict[str, A
     The flag says whether all are literals that may be ids of a foreign mark.
     """
     values = {key: read_literal(node) for key, node in keywords.items()}
-    complete = all(value for key, value in values.items() if is_id_keyword(key) or key == "name")
+    complete = all(value for key, value in values.items() if may_have_ids(key))
     return {key: value[0] if value else ... for key, value in values.items()}, complete
 
 
@@ -104,6 +104,11 @@ PLUGIN_DECORATORS: Mapping[str, PluginDecorator] = {
     "pytest_testrail.plugin.testrail": PluginDecorator("testrail"),
 }
 """Decorators by their dotted names, as of allure-pytest 2.16 and pytest-testrail 3.1."""
+
+
+def find_plugin_decorators(marks: Collection[str]) -> list[str]:
+    """Return the dotted names of the decorators that set one of these marks."""
+    return [name for name, own in PLUGIN_DECORATORS.items() if own.mark in marks]
 
 
 def find_plugin_decorator(name: str) -> str:

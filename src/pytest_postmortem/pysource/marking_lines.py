@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from functools import cached_property
 
-from pytest_postmortem.pysource.expressions import PLUGIN_DECORATORS
+from pytest_postmortem.pysource.expressions import find_plugin_decorators
 from pytest_postmortem.pysource.project_modules import ImportTarget, ModuleIndex, ParsedModule
 
 GETATTR_NAMES = frozenset({"getattr", ".__getattr__"})
@@ -40,7 +40,7 @@ class MarkingLines:
     def __init__(self, modules: ModuleIndex, names: frozenset[str]) -> None:
         self.files: frozenset[str] = frozenset()
         self._modules = modules
-        decorators = [name for name, own in PLUGIN_DECORATORS.items() if own.mark in names]
+        decorators = find_plugin_decorators(names)
         setters = {name.rpartition(".")[2] for name in decorators}
         near = {*names, *(name.partition(".")[0] for name in decorators)}
         self._names = [name.encode() for name in sorted(near)]

@@ -11,11 +11,11 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pytest_postmortem.evaluation.links import is_id_keyword
+from pytest_postmortem.evaluation.links import may_have_ids
 from pytest_postmortem.pysource.bindings import find_executed_parts, walk_statements
 from pytest_postmortem.pysource.expressions import (
-    PLUGIN_DECORATORS,
     bind_decorator_arguments,
+    find_plugin_decorators,
     format_dotted_name,
     is_mark_name,
     mask_local_names,
@@ -87,10 +87,8 @@ class MarkCodeReader:
     def __init__(self, modules: ModuleIndex, names: Collection[str]) -> None:
         self.modules = modules
         self._names = frozenset(names)
-        setters = (name for name, own in PLUGIN_DECORATORS.items() if own.mark in names)
-        self._followed = self._names.union(
-            MARK_RELATED_NAMES, (name.rpartition(".")[2] for name in setters)
-        )
+        setters = (name.rpartition(".")[2] for name in find_plugin_decorators(names))
+        self._followed = self._names.union(MARK_RELATED_NAMES, setters)
         self._marking = MarkingLines(modules, self._names)
         self._tentative: set[tuple[str, str]] = set()
         self._active: list[tuple[str, str]] = []
@@ -301,8 +299,7 @@ class MarkCodeReader:
         args, keywords = bind_decorator_arguments(name, reduced_call.args, keywords)
         literals, complete = read_literal_arguments(args)
         more = not complete or any(
-            each.arg is None or is_id_keyword(each.arg) or each.arg == "name"
-            for each in reduced_call.keywords
+            each.arg is None or may_have_ids(each.arg) for each in reduced_call.keywords
         )
         return LinkClaim(frozenset(str(id).strip() for id in literals), more), True
 

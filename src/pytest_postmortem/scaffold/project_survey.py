@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pytest_postmortem.evaluation.links import parse_marks
 from pytest_postmortem.pysource import suite_reader
+from pytest_postmortem.pysource.expressions import PLUGIN_DECORATORS
 from pytest_postmortem.registry.folder import FolderWalk, examine_folder
 
 MAX_FOLDER_DEPTH = 4
@@ -39,11 +40,10 @@ _TRACKER_NAMES = frozenset(
     "bug bugs defect defects gh github incident incidents issue issues jira outage outages "
     "regression ticket tickets".split()
 )
-_PLUGIN_MARKS: Mapping[bytes, tuple[str, ...]] = {
-    b"allure": ("allure_link",),
-    b"testrail": ("testrail", "testrail_defects"),
+_PLUGIN_MARKS = {
+    own.mark: own.mark.partition("_")[0].encode() for own in PLUGIN_DECORATORS.values()
 }
-"""The marks that decorators of plugins set, by a word in the code that uses them."""
+"""The marks that decorators of plugins set, each with a word in the code that uses it."""
 
 _MARK_CALL = re.compile(rb"\bmark\.(\w+)\(")
 _HOSTED_ORIGIN = re.compile(
@@ -125,7 +125,7 @@ def find_marks_with_ids(codes: Iterable[bytes]) -> list[MarkIds]:
     for code in codes:
         names = {name.decode() for name in _MARK_CALL.findall(code)}
         tracked = {name for name in names if _TRACKER_NAMES & set(name.lower().split("_"))}
-        tracked |= {mark for word, marks in _PLUGIN_MARKS.items() if word in code for mark in marks}
+        tracked |= {mark for mark, word in _PLUGIN_MARKS.items() if word in code}
         text = code.decode("utf-8", errors="replace") if tracked else ""
         for mark in suite_reader.find_called_marks(text, tracked) if tracked else ():
             ids = parse_marks([mark]).ids
