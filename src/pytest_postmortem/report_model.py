@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, get_args
 
-from pytest_postmortem.model import Finding, NodeKey, OutcomeWord, Policy, Postmortem, Proof, Scope
+from pytest_postmortem.model import (
+    Finding,
+    NodeKey,
+    OutcomeWord,
+    Policy,
+    Postmortem,
+    Proof,
+    Scope,
+    format_count,
+)
 
 State = Literal[
     "failing",
@@ -76,6 +85,12 @@ class IncidentResult(NamedTuple):
     def is_open_recurrence(self) -> bool:
         """Whether it repeats an earlier incident, and has no guard of its own."""
         return bool(self.note) and self.state not in SETTLED_STATES
+
+
+def format_hollow_count(count: int, noun: str | None = None) -> str:
+    """Return how many incidents, or things of a noun, pass without the fix, with the verb."""
+    counted = str(count) if noun is None else format_count(count, noun)
+    return f"{counted} {'passes without its' if count == 1 else 'pass without their'} fix"
 
 
 class UnknownId(NamedTuple):

@@ -252,7 +252,7 @@ class Policy(TypedDict):
     today: str | None
     """The day of the judgement, as YYYY-MM-DD."""
     severities: list[str]
-    """The severities in order, the gravest first."""
+    """The severities in order, the most severe first."""
 
 
 class Finding(TypedDict):

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, format_count
 from pytest_postmortem.prove.output import FAILING_VERDICTS
+from pytest_postmortem.report_model import format_hollow_count
 from pytest_postmortem.reports.data.compare import (
     LOSSES,
     Comparison,
@@ -151,7 +152,7 @@ def _judge(results: ChangeResults) -> _Verdict:
     wrong = (
         *(() if results.tolerates_losses else (lost,)),
         (back, f"{format_count(len(back))} may be back"),
-        (hollow, _format_hollow_count(len(hollow))),
+        (hollow, format_hollow_count(len(hollow), "regression test")),
         (broken, f"{format_count(len(broken), 'regression test')} failing with the fix in place"),
         (failed_gates, f"gate {', '.join(map(_escape, failed_gates))} failed"),
         (
@@ -179,12 +180,6 @@ def _judge(results: ChangeResults) -> _Verdict:
     return _Verdict(
         tuple(text for what, text in wrong if what), tuple(text for what, text in noticed if what)
     )
-
-
-def _format_hollow_count(count: int) -> str:
-    if count == 1:
-        return "1 regression test passes without its fix"
-    return f"{count} regression tests pass without their fix"
 
 
 def _format_retired_count(retired: Sequence[IncidentChange]) -> str:

@@ -230,14 +230,22 @@ def _parse_count(text: str) -> int:
     return int(text)
 
 
+def parse_seconds(text: str) -> float:
+    """Return a limit of time.
+
+    Raises: ValueError where it is not a positive number below a million.
+    """
+    seconds = float(text)
+    if not 0 < seconds < 1e6:
+        raise ValueError
+    return seconds
+
+
 def _parse_seconds(text: str) -> float:
     try:
-        seconds = float(text)
+        return parse_seconds(text)
     except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
-    return seconds
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
 
 
 def declare_explain_arguments(parser: argparse.ArgumentParser) -> None:
@@ -291,11 +299,7 @@ def declare_ci_arguments(parser: argparse.ArgumentParser) -> None:
     )
     tests.add_argument("--fail-under", metavar="PERCENT", help="as --postmortem-fail-under")
     change = parser.add_argument_group("the change")
-    change.add_argument(
-        "--base",
-        metavar="REVISION|FILE.json",
-        help="what to compare with (default: the target of the pull or merge request)",
-    )
+    _add_change_base_option(change)
     change.add_argument(
         "--ratchet", metavar="fail|warn|off", help="what a lost lesson does (default: fail)"
     )
@@ -315,9 +319,7 @@ def declare_ci_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="on|off|require",
         help="comment on the pull or merge request; require: exit 3 if not (default: on)",
     )
-    results.add_argument(
-        "--name", metavar="NAME", help="name of the comment (default: the folder's path)"
-    )
+    _add_comment_name_option(results)
     results.add_argument(
         "--page", metavar="on|off|PATH", help="write the page, in the folder or to a path"
     )
@@ -334,11 +336,7 @@ def declare_comment_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help="JSON reports of the change, and JUnit XML"
     )
-    parser.add_argument(
-        "--base",
-        metavar="REVISION|FILE.json",
-        help="what to compare with (default: the target of the pull or merge request)",
-    )
+    _add_change_base_option(parser)
     parser.add_argument(
         "--proofs", metavar="FILE", help="file that `prove --report=json:FILE` has written"
     )
@@ -348,15 +346,27 @@ def declare_comment_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="number of the pull or merge request (default: that of the job)",
     )
-    parser.add_argument(
-        "--name", metavar="NAME", help="name of the comment (default: the folder's path)"
-    )
+    _add_comment_name_option(parser)
     parser.add_argument("--output", metavar="FILE", help="write the text there, and no comment")
     parser.add_argument(
         "--strict", action="store_true", help="exit 3 if the comment can't be written"
     )
     _add_today_option(parser)
     _add_configuration_options(parser)
+
+
+def _add_change_base_option(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--base",
+        metavar="REVISION|FILE.json",
+        help="what to compare with (default: the target of the pull or merge request)",
+    )
+
+
+def _add_comment_name_option(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--name", metavar="NAME", help="name of the comment (default: the folder's path)"
+    )
 
 
 def declare_combine_arguments(parser: argparse.ArgumentParser) -> None:

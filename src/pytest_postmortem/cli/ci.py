@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pytest_postmortem.ci.change import OWN_TOKEN
-from pytest_postmortem.cli.arguments import build_pytest_arguments
+from pytest_postmortem.cli.arguments import build_pytest_arguments, parse_seconds
 from pytest_postmortem.cli.ci_job import CiInputs, CiJob
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.prove.experiment import MAX_INCIDENT_SECONDS
@@ -44,13 +44,6 @@ def _choose(*words: str) -> Callable[[str], str]:
     return convert
 
 
-def _parse_seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds < 1e6:
-        raise ValueError
-    return seconds
-
-
 def _parse_optional_percentage(text: str) -> float | None:
     return parse_percentage(text) if text else None
 
@@ -68,7 +61,7 @@ CI_INPUTS: Mapping[str, _Input] = {
     "base": _Input(lambda text: text or None),
     "ratchet": _Input(_choose("fail", "warn", "off"), "write fail, warn or off", "fail"),
     "prove": _Input(_choose("new", "all", "off"), "write new, all or off", "new"),
-    "prove_timeout": _Input(_parse_seconds, "write seconds, as 600", f"{MAX_INCIDENT_SECONDS:g}"),
+    "prove_timeout": _Input(parse_seconds, "write seconds, as 600", f"{MAX_INCIDENT_SECONDS:g}"),
     "comment": _Input(_choose("on", "off", "require"), "write on, off or require", "on"),
     "name": _Input(lambda text: text or None),
     "page": _Input(_parse_page),

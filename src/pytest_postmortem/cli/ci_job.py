@@ -13,7 +13,7 @@ from uuid import uuid4
 from pytest_postmortem import git
 from pytest_postmortem.ci.change import find_token, read_change
 from pytest_postmortem.ci.comment_text import ChangeResults, is_worth_a_comment
-from pytest_postmortem.cli import EXIT_NOT_JUDGED
+from pytest_postmortem.cli import EXIT_NOT_JUDGED, EXIT_WRONG_USE, choose_error_status
 from pytest_postmortem.cli.ci_annotations import annotate_losses, annotate_proofs
 from pytest_postmortem.cli.comment import (
     compare_change,
@@ -32,7 +32,6 @@ from pytest_postmortem.cli.project import Project, configure_without_conftest
 from pytest_postmortem.cli.prove import prove_request
 from pytest_postmortem.cli.prove_cases import ProveRequest
 from pytest_postmortem.errors import (
-    NotJudgedError,
     PostmortemError,
     Problem,
     RegistryError,
@@ -41,11 +40,7 @@ from pytest_postmortem.errors import (
 from pytest_postmortem.files import write_text_file
 from pytest_postmortem.model import PROVEN_VERDICTS
 from pytest_postmortem.prove.experiment import RunBudget
-from pytest_postmortem.prove.output import (
-    ProofResult,
-    build_proofs_document,
-    compute_proof_status,
-)
+from pytest_postmortem.prove.output import build_proofs_document, compute_proof_status
 from pytest_postmortem.report_formats import render_report
 from pytest_postmortem.reports.data.compare import Comparison
 from pytest_postmortem.reports.github import MOST_ANNOTATIONS, format_annotation
@@ -54,8 +49,6 @@ from pytest_postmortem.reports.writers import append_job_summary
 from pytest_postmortem.text import sanitize_line
 
 EXIT_FAILED = 1
-EXIT_WRONG_USE = 2
-EXIT_REGISTRY_UNREADABLE = 4
 
 NO_CHANGE = "Nothing to compare with: this is no pull or merge request, and no base is given"
 
@@ -101,7 +94,7 @@ class CiJob:
         self._no_registry = False
         self._report: Mapping[str, Any] | None = None
         self._comparison: Comparison | None = None
-        self._proofs: list[ProofResult] | None = None
+        self._proofs: Mapping[str, Any] | None = None
         self._paths: dict[str, Path] = {}
         self._pytest_status = 0
 
@@ -155,7 +148,7 @@ class CiJob:
         except PostmortemError as error:
             for problem in error.problems:
                 self._keep_problem(step, error, problem)
-            self._statuses[step] = self._statuses.get(step) or _choose_status(error)
+            self._statuses[step] = self._statuses.get(step) or choose_error_status(error)
         except OSError as error:
             cause = f"{error.filename}: {(error.strerror or str(error)).lower()}"
             print(sanitize_line(f"{step}: {cause}"), file=sys.stderr)
@@ -198,7 +191,7 @@ class CiJob:
             if base is None:
                 return
             results = prove_new_incidents(self._arguments, base, effort)
-        self._proofs = results
+        self._proofs = build_proofs_document(results)
         if results:
             seconds = sum(result.incident_proof.seconds for result in results)
             print(render_report("proofs", "term", results, seconds=seconds, verbose=False), end="")
@@ -273,11 +266,10 @@ class CiJob:
         self._paths["page"] = page
 
     def _gather_results(self) -> ChangeResults:
-        proofs = None if self._proofs is None else build_proofs_document(self._proofs)["proofs"]
         return ChangeResults(
             self._report,
             self._comparison,
-            proofs,
+            None if self._proofs is None else self._proofs["proofs"],
             tuple(self._problems.values()),
             self._pytest_status,
             tolerates_losses=self._inputs.ratchet == "warn",
@@ -285,11 +277,7 @@ class CiJob:
 
     def _write_files(self, text: str, summary: str) -> None:
         """Write the JSON of report and proofs, the text of the comment, and the summary."""
-        documents: Mapping[str, Mapping[str, Any] | None] = {
-            "report": self._report,
-            "proofs": None if self._proofs is None else build_proofs_document(self._proofs),
-        }
-        for name, document in documents.items():
+        for name, document in (("report", self._report), ("proofs", self._proofs)):
             if document is not None:
                 self._paths[name] = self._folder / f"{name}.json"
                 write_text_file(self._paths[name], format_json_document(document))
@@ -360,12 +348,6 @@ def _judge_report(report: Mapping[str, Any]) -> int:
         return EXIT_FAILED
     whole = report["scope"]["kind"] == "full" and all(gate["judged"] for gate in gates)
     return 0 if whole else EXIT_NOT_JUDGED
-
-
-def _choose_status(error: PostmortemError) -> int:
-    if isinstance(error, NotJudgedError):
-        return EXIT_NOT_JUDGED
-    return EXIT_REGISTRY_UNREADABLE if isinstance(error, RegistryError) else EXIT_WRONG_USE
 
 
 def _count_results(results: ChangeResults) -> dict[str, str]:

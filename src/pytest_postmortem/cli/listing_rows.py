@@ -45,7 +45,7 @@ from pytest_postmortem.pysource.marker_index import (
     find_unread_links,
 )
 from pytest_postmortem.registry.postmortem_text import add_registry_details
-from pytest_postmortem.report_model import STATES, IncidentResult, Report
+from pytest_postmortem.report_model import STATES, IncidentResult, Report, format_hollow_count
 from pytest_postmortem.reports.data import report_reader
 from pytest_postmortem.reports.data.merge import merge_reports
 from pytest_postmortem.reports.json_report import build_report_document
@@ -378,7 +378,7 @@ def format_state_counts(rows: Sequence[IncidentRow], *, read: bool) -> str:
     ]
     hollow = sum(row.state == "guarded" and passes_without_fix(row.fields) for row in rows)
     if hollow:
-        verb = "passes without its fix" if hollow == 1 else "pass without their fix"
-        words = [f"{word} ({hollow} {verb})" if " guarded" in word else word for word in words]
+        remark = f" ({format_hollow_count(hollow)})"
+        words = [word + remark if " guarded" in word else word for word in words]
     text = f"{format_count(len(rows))}: {', '.join(words)}"
     return f"{text} (read from the code; a run of pytest says what is guarded)" if read else text

@@ -16,11 +16,9 @@ from importlib import import_module
 from typing import NamedTuple
 
 from pytest_postmortem import __version__
-from pytest_postmortem.cli import EXIT_NOT_JUDGED
+from pytest_postmortem.cli import EXIT_WRONG_USE, choose_error_status
 from pytest_postmortem.cli.arguments import ARGUMENTS_BY_COMMAND
 
-EXIT_WRONG_USE = 2
-EXIT_REGISTRY_UNREADABLE = 4
 EXIT_INTERRUPTED = 130
 """128 and the number of the signal, as in shells."""
 
@@ -109,15 +107,13 @@ def _run_command(given: Sequence[str], commands: Sequence[CliCommand]) -> int:
 
 def _run_reporting_errors(options: argparse.Namespace) -> int:
     """Run a command and print an error of ours; return the exit status."""
-    from pytest_postmortem.errors import NotJudgedError, PostmortemError, RegistryError
+    from pytest_postmortem.errors import PostmortemError
 
     try:
         status: int = options.run(options)
     except PostmortemError as error:
         print(error, file=sys.stderr)
-        if isinstance(error, NotJudgedError):
-            return EXIT_NOT_JUDGED
-        return EXIT_REGISTRY_UNREADABLE if isinstance(error, RegistryError) else EXIT_WRONG_USE
+        return choose_error_status(error)
     return status
 
 

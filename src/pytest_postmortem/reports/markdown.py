@@ -11,7 +11,7 @@ from pytest_postmortem.documents.action_progress import classify_action_progress
 from pytest_postmortem.evaluation.evaluate import compute_percentage, normalize_severity
 from pytest_postmortem.evaluation.gates import count_days_past_grace, describe_gate_gap
 from pytest_postmortem.model import NodeKey, Policy, format_count, parse_iso_date
-from pytest_postmortem.report_model import COULD_RETURN_STATES
+from pytest_postmortem.report_model import COULD_RETURN_STATES, format_hollow_count
 from pytest_postmortem.reports.severity_order import build_severity_ranking
 from pytest_postmortem.text import shorten_text
 
@@ -252,7 +252,7 @@ def format_report_figures(document: Mapping[str, Any]) -> str:
         for incident in document["incidents"]
     )
     if hollow:
-        proven += f", {hollow} {'passes without its' if hollow == 1 else 'pass without their'} fix"
+        proven += f", {format_hollow_count(hollow)}"
     return (
         f"{guarded} of {format_count(required)} guarded{share}{proven}, {totals['linked']} linked"
     )

@@ -20,6 +20,7 @@ from pytest_postmortem.report_model import (
     IncidentResult,
     Report,
     State,
+    format_hollow_count,
 )
 from pytest_postmortem.reports.redaction import redact_postmortem, redact_reason
 from pytest_postmortem.reports.severity_order import build_severity_ranking
@@ -540,8 +541,8 @@ def _format_proven_count(report: Report) -> str:
     if not any(incident.proof is not None for incident in report.incidents):
         return ""
     hollow = _count_hollow_guards(report)
-    verb = "passes without its fix" if hollow == 1 else "pass without their fix"
-    return f", {report.totals.proven} of them proven" + (f", {hollow} {verb}" if hollow else "")
+    proven = f", {report.totals.proven} of them proven"
+    return f"{proven}, {format_hollow_count(hollow)}" if hollow else proven
 
 
 def _count_hollow_guards(report: Report) -> int:
