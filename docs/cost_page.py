@@ -182,7 +182,7 @@ def tests() -> None:
 
 def list_growth() -> Iterator[tuple[str, ...]]:
     """Yield a row for each large run."""
-    for row in LARGE:
+    for row in sorted(LARGE, key=lambda row: (row["plugin"], row["tests"])):
         if row["plugin"] not in (OURS, f"{OURS} -n 2") or not row["used"]:
             continue
         yield (
