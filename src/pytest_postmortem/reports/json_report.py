@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 
 from pytest_postmortem import __version__
 from pytest_postmortem.model import Policy, Proof, ShowLevel
-from pytest_postmortem.report_model import IncidentResult, RegistryOrigins, Report
+from pytest_postmortem.report_model import IncidentResult, Report
 from pytest_postmortem.reports.redaction import redact_postmortem, redact_reason
 
 REPORT_FORMAT = 1
+REGISTRY_KEYS = ("locations", "partial", "unreachable", "shrunk")
+"""What a report says of its registry: the places, and why it may lack some post-mortems."""
 
 
 def format_json_document(document: Mapping[str, Any] | Sequence[Any]) -> str:
@@ -32,7 +34,7 @@ def build_report_document(report: Report, show: ShowLevel | None = None) -> Mapp
         "format": REPORT_FORMAT,
         "tool": {"name": "pytest-postmortem", "version": __version__},
         "run": None if report.ran is None else _build_record_data(report.ran),
-        "registry": _build_registry_data(report.registry),
+        "registry": {name: list(getattr(report.registry, name)) for name in REGISTRY_KEYS},
         "missing": report.missing,
         "scope": _build_record_data(report.scope),
         "totals": _build_record_data(report.totals),
@@ -50,12 +52,6 @@ def build_report_document(report: Report, show: ShowLevel | None = None) -> Mapp
         ],
         "unselected": list(report.unselected),
     }
-
-
-def _build_registry_data(origins: RegistryOrigins) -> dict[str, Any]:
-    data = _build_record_data(origins)
-    del data["limited"]  # a gate is judged by the run, and its message has it
-    return data
 
 
 def _build_record_data(item: NamedTuple) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def render_terminal_report(
         section for section in _build_finding_sections(report.findings) if section.colour == "red"
     ]
     everything = detail == "everything"
-    tail = [TerminalLine(sanitize_line(note)) for note in report.notes if everything]
+    tail = [TerminalLine(sanitize_line(note)) for note in report.registry.notes if everything]
     for gate in report.gates:
         tail += format_gate_lines([gate], everything)
         tail += _list_gate_gaps(gate, report, show) if everything else ()

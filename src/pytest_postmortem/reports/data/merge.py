@@ -41,6 +41,7 @@ from pytest_postmortem.model import (
     parse_iso_date,
 )
 from pytest_postmortem.report_model import Report
+from pytest_postmortem.reports.json_report import REGISTRY_KEYS
 
 LONG_AGO = "0001-01-01"
 
@@ -208,7 +209,7 @@ class _GatheredReports:
         origins = [source.document.get("registry") or {} for source in sources]
         lists = {
             name: tuple(dict.fromkeys(text for origin in origins for text in origin.get(name, ())))
-            for name in ("locations", "partial", "unreachable", "shrunk")
+            for name in REGISTRY_KEYS
         }
         return Registry(tuple(self.postmortems.values()), index, **lists)
 
