@@ -15,11 +15,11 @@ from pytest_postmortem.cli.listing_rows import (
     format_state_counts,
 )
 from pytest_postmortem.model import NodeKey
+from pytest_postmortem.reports.incident_facts import passes_without_fix
 from pytest_postmortem.reports.markdown import (
     escape_markdown,
     format_markdown_link,
     format_proof_strength,
-    passes_without_fix,
 )
 from pytest_postmortem.reports.terminal import LONGEST_OWNER
 from pytest_postmortem.text import sanitize_line, shorten_to_width

@@ -28,13 +28,12 @@ from pytest_postmortem.reports.data.report_times import find_report_time
 from pytest_postmortem.reports.data.summary import (
     GuardLoss,
     NextStep,
-    ProofStatus,
     ReportSummary,
-    classify_proof,
     format_day,
     summarize_report,
 )
 from pytest_postmortem.reports.forge import Forge, build_file_url, find_forge
+from pytest_postmortem.reports.incident_facts import ProofStatus, classify_proof
 from pytest_postmortem.reports.page_figures import (
     LONGEST_NOTICE,
     MOST_NOTICES,

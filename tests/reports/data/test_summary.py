@@ -12,12 +12,14 @@ from pytest_postmortem.reports.data.summary import (
     ClassSummary,
     GuardLoss,
     ReportSummary,
+    summarize_classes,
+    summarize_report,
+)
+from pytest_postmortem.reports.incident_facts import (
     classify_proof,
     compute_days_past_grace,
     could_return,
     is_past_grace,
-    summarize_classes,
-    summarize_report,
 )
 
 TEST = [linked("tests/test_it.py::test_it")]

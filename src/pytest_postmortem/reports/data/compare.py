@@ -17,9 +17,9 @@ from pytest_postmortem.pysource.marker_index import (
     find_linked_incidents,
     find_unread_links,
 )
+from pytest_postmortem.reports.incident_facts import build_severity_ranking
 from pytest_postmortem.reports.markdown import escape_markdown, format_markdown_link
 from pytest_postmortem.reports.redaction import redact_postmortem
-from pytest_postmortem.reports.severity_order import build_severity_ranking
 from pytest_postmortem.text import join_some_texts, sanitize_line
 
 COMPARISON_FORMAT = 1

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 from pytest_postmortem import __version__
 from pytest_postmortem.evaluation.evaluate import is_incident_selected
 from pytest_postmortem.model import Policy, Registry, ShowLevel, format_count
+from pytest_postmortem.reports.incident_facts import build_severity_ranking
 from pytest_postmortem.reports.redaction import redact_postmortem
-from pytest_postmortem.reports.severity_order import build_severity_ranking
 from pytest_postmortem.text import join_some_texts, measure_width, sanitize_line
 
 if TYPE_CHECKING:

@@ -9,21 +9,26 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pytest_postmortem.evaluation.evaluate import normalize_severity
-from pytest_postmortem.evaluation.gates import count_days_past_grace
-from pytest_postmortem.model import PROVEN_VERDICTS, Policy, format_count, parse_iso_date
-from pytest_postmortem.report_model import COULD_RETURN_STATES
+from pytest_postmortem.model import format_count, parse_iso_date
 from pytest_postmortem.reports.data.report_times import find_report_time, sort_reports_by_time
-from pytest_postmortem.reports.severity_order import SeverityRank, build_severity_ranking
+from pytest_postmortem.reports.incident_facts import (
+    ProofStatus,
+    SeverityRank,
+    build_severity_ranking,
+    classify_proof,
+    compute_days_past_grace,
+    could_return,
+    is_open,
+    is_past_grace,
+)
 
 if TYPE_CHECKING:
     from pytest_postmortem.reports.data.compare import Comparison
 
 ReportData = Mapping[str, Any]
-
-ProofStatus = Literal["proven", "hollow", "outdated", "none"]
 
 UNKNOWN_STATES = ("errored", "not-run", "not-judged")
 """The states that do not say whether a test would notice."""
@@ -47,51 +52,6 @@ STEP_KINDS = (
 
 HOLLOW_REASON = "test passes without its fix"
 REMOVED_REASON = "post-mortem removed from the registry"
-
-
-def could_return(incident: ReportData) -> bool:
-    """Say whether a required incident could return, and no test would notice."""
-    return bool(incident.get("required", True)) and incident["state"] in COULD_RETURN_STATES
-
-
-def is_open(incident: ReportData) -> bool:
-    """Say whether a required incident could return, or has a test that fails."""
-    failing = incident["state"] == "failing" and bool(incident.get("required", True))
-    return failing or could_return(incident)
-
-
-def compute_days_past_grace(incident: ReportData, policy: ReportData) -> int | None:
-    """Return how many days ago the grace of an incident ended, at most 0 while it has some.
-
-    None where the report or the incident has no date.
-    """
-    today, grace = parse_iso_date(policy.get("today")), int(policy.get("grace") or 0)
-    day = parse_iso_date(incident.get("date"))
-    return count_days_past_grace(day, Policy(today=today, grace=grace))
-
-
-def is_past_grace(incident: ReportData, policy: ReportData) -> bool:
-    """Say whether an open incident has no grace left; as in the gates, one without a date has
-    none.
-    """
-    days = compute_days_past_grace(incident, policy)
-    return is_open(incident) and (days is None or days > 0)
-
-
-def classify_proof(incident: ReportData) -> ProofStatus | None:
-    """Return the kind of proof of an incident, None where no test is linked to it.
-
-    ``hollow`` means that its tests pass without the fix; a verdict that says neither is ``none``.
-    """
-    if not incident["tests"]:
-        return None
-    proof = incident.get("proof") or {}
-    verdict = proof.get("verdict")
-    if verdict in (*PROVEN_VERDICTS, "not-proven") and proof.get("outdated"):
-        return "outdated"
-    if verdict == "not-proven":
-        return "hollow"
-    return "proven" if verdict in PROVEN_VERDICTS else "none"
 
 
 @dataclass(frozen=True, slots=True)
