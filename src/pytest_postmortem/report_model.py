@@ -35,9 +35,11 @@ STATES: tuple[State, ...] = get_args(State)
 SETTLED_STATES: tuple[State, ...] = ("guarded", "declared", "exempt")
 """The states of incidents that need no further work."""
 
-
 COULD_RETURN_STATES: tuple[State, ...] = ("unguarded", "skipped", "known-broken")
 """The states of incidents of which nothing would notice that they return."""
+
+UNKNOWN_STATES: tuple[State, ...] = ("errored", "not-run", "not-judged")
+"""The states of incidents that do not say whether a test would notice."""
 
 
 class TestResult(NamedTuple):

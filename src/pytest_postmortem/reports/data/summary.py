@@ -6,13 +6,14 @@ All of it is computed from the plain data of JSON reports, so that every format 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pytest_postmortem.evaluation.evaluate import normalize_severity
 from pytest_postmortem.model import format_count, parse_iso_date
+from pytest_postmortem.report_model import UNKNOWN_STATES
 from pytest_postmortem.reports.data.report_times import find_report_time, sort_reports_by_time
 from pytest_postmortem.reports.incident_facts import (
     ProofStatus,
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from pytest_postmortem.reports.data.compare import Comparison
 
 ReportData = Mapping[str, Any]
-
-UNKNOWN_STATES = ("errored", "not-run", "not-judged")
-"""The states that do not say whether a test would notice."""
 
 STATE_REASONS: Mapping[str, str] = {
     "failing": "test fails",
@@ -124,7 +122,6 @@ class ReportSummary:
     document: ReportData
     earlier: Sequence[ReportData] = ()
     past: ReportData | None = None
-    _comparisons: dict[int, Comparison] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def rank(self) -> Callable[[str | None], SeverityRank]:
@@ -134,13 +131,24 @@ class ReportSummary:
     @cached_property
     def before(self) -> ReportData | None:
         """The report before: the newest one of a whole suite, or else the newest."""
-        whole = [each for each in self.earlier if each["scope"]["kind"] == "full"]
-        return next(iter([*whole[-1:], *self.earlier[-1:]]), None)
+        _, whole, _ = self._changes[-1]
+        return whole or next(reversed(self.earlier), None)
+
+    @cached_property
+    def _changes(self) -> Sequence[tuple[ReportData, ReportData | None, Comparison | None]]:
+        """All reports, oldest first, each with the last whole one before it and what changed."""
+        changes = []
+        base: ReportData | None = None
+        for report in (*self.earlier, self.document):
+            changes.append((report, base, _compare_two_reports(base, report)))
+            base = report if report["scope"]["kind"] == "full" else base
+        return changes
 
     @cached_property
     def comparison(self) -> Comparison | None:
         """The changes since the report before, None without one."""
-        return _compare_two_reports(self.before, self.document) if self.before else None
+        _, _, change = self._changes[-1]
+        return change or _compare_two_reports(self.before, self.document)
 
     @cached_property
     def lost(self) -> tuple[str, ...]:
@@ -242,32 +250,18 @@ class ReportSummary:
     @cached_property
     def course(self) -> tuple[CoursePoint, ...]:
         """The reports over time, oldest first; losses are those since the last whole report."""
-        points = []
-        base: ReportData | None = None
-        for report in (*self.earlier, self.document):
-            change = self._compare(base, report)
-            points.append(
-                CoursePoint(
-                    find_report_time(report),
-                    report["totals"]["required"],
-                    report["totals"]["linked"],
-                    report["totals"]["guarded"],
-                    report["totals"]["percent"],
-                    _list_changed_ids(change, "lost"),
-                    _list_changed_ids(change, "failing"),
-                )
+        return tuple(
+            CoursePoint(
+                find_report_time(report),
+                report["totals"]["required"],
+                report["totals"]["linked"],
+                report["totals"]["guarded"],
+                report["totals"]["percent"],
+                _list_changed_ids(change, "lost"),
+                _list_changed_ids(change, "failing"),
             )
-            base = report if report["scope"]["kind"] == "full" else base
-        return tuple(points)
-
-    def _compare(self, base: ReportData | None, head: ReportData) -> Comparison | None:
-        if base is None:
-            return None
-        if base is self.before and head is self.document:
-            return self.comparison
-        if id(head) not in self._comparisons:
-            self._comparisons[id(head)] = _compare_two_reports(base, head)
-        return self._comparisons[id(head)]
+            for report, _, change in self._changes
+        )
 
     @cached_property
     def losses(self) -> Mapping[str, GuardLoss]:
@@ -276,16 +270,13 @@ class ReportSummary:
         A history from git names the commit; without one the reports say between which two it was.
         """
         losses: dict[str, GuardLoss] = {}
-        base: ReportData | None = None
-        for report in (*self.earlier, self.document):
-            change = self._compare(base, report)
-            commits = [_read_commit(each) for each in (report, base)]
+        for report, base, change in self._changes:
+            time = find_report_time(report)
+            loss = GuardLoss(time and time.date(), _read_commit(report), _read_commit(base))
             for id in (*_list_changed_ids(change, "lost"), *_list_changed_ids(change, "failing")):
-                time = find_report_time(report)
-                losses[id.casefold()] = GuardLoss(time and time.date(), commits[0], commits[1])
+                losses[id.casefold()] = loss
             for id in _list_changed_ids(change, "gained"):
                 losses.pop(id.casefold(), None)
-            base = report if report["scope"]["kind"] == "full" else base
         losses.update(_read_history_losses(self.past))
         return losses
 
@@ -493,11 +484,11 @@ def _find_year_before(today: date | None) -> date | None:
     return today.replace(year=today.year - 1, day=min(today.day, 28 if today.month == 2 else 31))
 
 
-def _compare_two_reports(base: ReportData, head: ReportData) -> Comparison:
+def _compare_two_reports(base: ReportData | None, head: ReportData) -> Comparison | None:
     # It imports the readers of code, which a report alone does not need.
     from pytest_postmortem.reports.data.compare import compare_reports
 
-    return compare_reports(base, head)
+    return compare_reports(base, head) if base else None
 
 
 def _list_changed_ids(comparison: Comparison | None, kind: str) -> tuple[str, ...]:
