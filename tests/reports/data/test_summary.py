@@ -81,7 +81,7 @@ def test_the_verdict_names_the_most_severe_the_changes_and_the_share() -> None:
         ),
         (
             [incident("PM-1", "unguarded", severity="s" * 30)],
-            f"1 {'s' * 19}… incident could return; share 0 %",
+            f"1 {'s' * 20}… incident could return; share 0 %",
         ),
     ],
 )

@@ -25,6 +25,7 @@ from pytest_postmortem.reports.incident_facts import (
     is_open,
     is_past_grace,
 )
+from pytest_postmortem.text import shorten_text
 
 if TYPE_CHECKING:
     from pytest_postmortem.reports.data.compare import Comparison
@@ -47,6 +48,9 @@ STEP_KINDS = (
     "removed from the registry",
 )
 """The kinds of what to do next, as they follow a count."""
+
+LONGEST_NAME = 20
+"""The length at which a name, such as a severity, is cut in a sentence."""
 
 HOLLOW_REASON = "test passes without its fix"
 REMOVED_REASON = "post-mortem removed from the registry"
@@ -363,7 +367,7 @@ class ReportSummary:
         count = sum(
             normalize_severity(each.get("severity") or "") == key for each in self.could_return
         )
-        name = f"{shorten_severity(severity)} incident" if severity else "incident"
+        name = f"{shorten_text(severity, LONGEST_NAME)} incident" if severity else "incident"
         return f"{format_count(count, name)} could return"
 
     def _describe_changes(self) -> str:
@@ -397,12 +401,6 @@ def _classify_step(step: NextStep) -> str:
     if step.reason == HOLLOW_REASON:
         return hollow
     return {"failing": failing, "errored": errored}.get(step.incident["state"], returning)
-
-
-def shorten_severity(severity: str) -> str:
-    """Return a severity that fits into a sentence."""
-    text = " ".join(severity.split())
-    return text if len(text) <= 20 else f"{text[:19]}…"
 
 
 def describe_time_before(
