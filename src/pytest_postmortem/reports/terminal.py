@@ -20,7 +20,7 @@ from pytest_postmortem.report_model import (
 )
 from pytest_postmortem.reports.incident_facts import build_severity_ranking, format_urgency
 from pytest_postmortem.reports.redaction import redact_postmortem, redact_reason
-from pytest_postmortem.text import measure_width, sanitize_line, shorten_to_width
+from pytest_postmortem.text import measure_width, pad_to_width, sanitize_line, shorten_to_width
 
 COVERAGE_TITLE = "incident coverage"
 LISTING_HINT = "-v lists them"
@@ -385,7 +385,7 @@ class _IncidentTable:
         for (incident, _), facts_text, title, remark in zip(
             pairs, heads, titles, remarks, strict=True
         ):
-            head = f"{facts_text}{_pad_cell(title, widest)}" if widest else facts_text[:-2]
+            head = f"{facts_text}{pad_to_width(title, widest)}" if widest else facts_text[:-2]
             line = f"{head}    {remark}".rstrip()
             yield (line, *(indent + text for text in self._below(incident)))
 
@@ -451,11 +451,7 @@ def _measure_row(head: int, titles: Sequence[str], remarks: Sequence[str]) -> in
 def _align_cells(cells: Sequence[str], widths: Sequence[int]) -> str:
     """Return cells in columns, each followed by two spaces; a column that is empty is left out."""
     pairs = zip(cells, widths, strict=True)
-    return "".join(f"{_pad_cell(cell, width)}  " for cell, width in pairs if width)
-
-
-def _pad_cell(text: str, width: int) -> str:
-    return text + " " * (width - measure_width(text))
+    return "".join(f"{pad_to_width(cell, width)}  " for cell, width in pairs if width)
 
 
 def _build_finding_sections(findings: Iterable[Finding]) -> Iterator[TerminalSection]:
