@@ -226,7 +226,6 @@ REPORT_MODULES: dict[str, set[str]] = {
         "markupsafe",
         "pytest_postmortem.reports.charts",
         "pytest_postmortem.reports.data",
-        "pytest_postmortem.reports.data.report_times",
         "pytest_postmortem.reports.data.summary",
         "pytest_postmortem.reports.html",
         "pytest_postmortem.reports.page_figures",

@@ -24,14 +24,13 @@ from pytest_postmortem import __version__
 from pytest_postmortem.documents.action_progress import classify_action_progress
 from pytest_postmortem.evaluation.evaluate import normalize_severity
 from pytest_postmortem.reports.charts import build_course_chart, build_test_history_chart
-from pytest_postmortem.reports.data.report_times import find_report_time
 from pytest_postmortem.reports.data.summary import (
     LONGEST_NAME,
     GuardLoss,
     NextStep,
     ReportSummary,
+    find_report_time,
     format_day,
-    summarize_report,
 )
 from pytest_postmortem.reports.forge import Forge, build_file_url, find_forge
 from pytest_postmortem.reports.incident_facts import ProofStatus, classify_proof
@@ -198,7 +197,7 @@ def render_html_report(
 ) -> str:
     """Return the page for a JSON report of format 1.
 
-    ``earlier`` are reports of the same registry, in any order: the page says what changed
+    ``earlier`` are reports of the same registry, oldest first: the page says what changed
     since. ``past`` is a history read from git, which dates the losses and is drawn as well.
     """
     environment = Environment(
@@ -217,7 +216,7 @@ def render_html_report(
     )
     page = environment.get_template("page.html")
     return page.render(
-        _build_page_context(summarize_report(document, earlier, past)),
+        _build_page_context(ReportSummary(document, earlier, past)),
         style=style,
         script=script,
         content_policy=_build_content_policy(style, script),

@@ -5,16 +5,15 @@ All of it is computed from the plain data of JSON reports, so that every format 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pytest_postmortem.evaluation.evaluate import normalize_severity
 from pytest_postmortem.model import format_count, parse_iso_date
 from pytest_postmortem.report_model import UNKNOWN_STATES
-from pytest_postmortem.reports.data.report_times import find_report_time, sort_reports_by_time
 from pytest_postmortem.reports.incident_facts import (
     ProofStatus,
     SeverityRank,
@@ -48,6 +47,8 @@ STEP_KINDS = (
     "removed from the registry",
 )
 """The kinds of what to do next, as they follow a count."""
+
+LONG_AGO = datetime.min.replace(tzinfo=timezone.utc)
 
 LONGEST_NAME = 20
 """The length at which a name, such as a severity, is cut in a sentence."""
@@ -403,6 +404,36 @@ def _classify_step(step: NextStep) -> str:
     return {"failing": failing, "errored": errored}.get(step.incident["state"], returning)
 
 
+def find_report_time(document: ReportData) -> datetime | None:
+    """Return when the run of a JSON report began, in UTC, None if it has no date at all.
+
+    Reports before 0.2.0, and those of joined runs, have the day by which they were judged alone:
+    they are of its first moment.
+    """
+    return _parse_time((document.get("run") or {}).get("started")) or _find_judgement_day(document)
+
+
+def _parse_time(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat((text or "").replace("Z", "+00:00"))
+        return moment.replace(tzinfo=moment.tzinfo or timezone.utc).astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _find_judgement_day(document: ReportData) -> datetime | None:
+    day = parse_iso_date(document["policy"].get("today"))
+    return datetime(day.year, day.month, day.day, tzinfo=timezone.utc) if day else None
+
+
+def get_time_key(document: ReportData) -> tuple[datetime, datetime]:
+    """Return what JSON reports are sorted by: when the run began, then the day of its judgement.
+
+    Runs with the same ``SOURCE_DATE_EPOCH`` differ by the day alone.
+    """
+    return find_report_time(document) or LONG_AGO, _find_judgement_day(document) or LONG_AGO
+
+
 def describe_time_before(
     before: ReportData | None, document: ReportData, *, short: bool = False
 ) -> str:
@@ -428,13 +459,6 @@ def format_day(day: date, now: date | None = None, *, short: bool = False) -> st
     """Return a day in words, without its year if that is the one of ``now``."""
     text = f"{day.day} {MONTHS[day.month - 1][: 3 if short else None]}"
     return text if now and day.year == now.year else f"{text} {day.year}"
-
-
-def summarize_report(
-    document: ReportData, earlier: Iterable[ReportData] = (), past: ReportData | None = None
-) -> ReportSummary:
-    """Return the answers of a report; ``earlier`` are older ones in any order."""
-    return ReportSummary(document, tuple(sort_reports_by_time(earlier)), past)
 
 
 def summarize_classes(document: ReportData) -> tuple[ClassSummary, ...]:
