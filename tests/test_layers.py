@@ -203,9 +203,9 @@ AT_THE_END = {
     "pytest_postmortem.report_model",
     "pytest_postmortem.reports",
     "pytest_postmortem.reports.forge",
+    "pytest_postmortem.reports.incident_facts",
     "pytest_postmortem.reports.json_report",
     "pytest_postmortem.reports.redaction",
-    "pytest_postmortem.reports.incident_facts",
     "pytest_postmortem.reports.terminal",
     "pytest_postmortem.reports.writers",
     "pytest_postmortem.runtime.run_metadata",
@@ -230,7 +230,6 @@ REPORT_MODULES: dict[str, set[str]] = {
         "pytest_postmortem.reports.html",
         "pytest_postmortem.reports.page_figures",
         "pytest_postmortem.reports.page_text",
-        "pytest_postmortem.reports.incident_facts",
     },
     "markdown": {*PROGRESS_OF_ITEMS, "pytest_postmortem.reports.markdown"},
 }

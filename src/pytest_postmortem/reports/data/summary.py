@@ -507,10 +507,12 @@ def _find_year_before(today: date | None) -> date | None:
 
 
 def _compare_two_reports(base: ReportData | None, head: ReportData) -> Comparison | None:
+    if base is None:
+        return None
     # It imports the readers of code, which a report alone does not need.
     from pytest_postmortem.reports.data.compare import compare_reports
 
-    return compare_reports(base, head) if base else None
+    return compare_reports(base, head)
 
 
 def _list_changed_ids(comparison: Comparison | None, kind: str) -> tuple[str, ...]:
