@@ -23,7 +23,7 @@ from markupsafe import Markup
 from pytest_postmortem import __version__
 from pytest_postmortem.documents.action_progress import classify_action_progress
 from pytest_postmortem.evaluation.evaluate import normalize_severity
-from pytest_postmortem.reports.charts import build_course_chart, build_test_history_chart
+from pytest_postmortem.reports.charts import build_course_chart, build_history_chart
 from pytest_postmortem.reports.data.summary import (
     LONGEST_NAME,
     GuardLoss,
@@ -267,7 +267,7 @@ def _build_page_context(summary: ReportSummary) -> dict[str, Any]:
         "steps": [_build_step_row(step, by_id, summary, forge) for step in summary.next_steps],
         "entries": entries,
         "course": build_course_chart(summary.course),
-        "history": build_test_history_chart(summary.past, document),
+        "history": build_history_chart(summary.past, document),
         "options": {
             "state": sorted(states, key=lambda option: _rank_state(option[0])),
             "severity": sorted(severities, key=lambda option: _rank_name(summary, option[0])),

@@ -148,21 +148,13 @@ def _allot_entries(sections: Sequence[TerminalSection], room: int) -> list[int]:
     Each section gets one, and the first ones get the rest.
     """
     shown = [0] * len(sections)
-
-    def grow_section(index: int) -> bool:
-        longer = [*shown[:index], shown[index] + 1, *shown[index + 1 :]]
-        pairs = zip(sections, longer, strict=True)
-        fits = sum(section.size(n) for section, n in pairs) <= room
-        if shown[index] == len(sections[index].entries) or not fits:
-            return False
-        shown[index] += 1
-        return True
-
-    for index in range(len(sections)):
-        grow_section(index)
-    for index in range(len(sections)):
-        while grow_section(index):
-            pass
+    for most in (1, room):
+        for index, section in enumerate(sections):
+            while shown[index] < min(most, len(section.entries)):
+                shown[index] += 1
+                if sum(map(TerminalSection.size, sections, shown)) > room:
+                    shown[index] -= 1
+                    break
     return shown
 
 
