@@ -361,33 +361,18 @@ def _describe_hidden_severities(policy: Policy, hidden: Collection[str]) -> Iter
 def _restore_postmortem(incident: Mapping[str, Any], root: str) -> Postmortem:
     """Return the post-mortem, its paths as they are from the top of all roots."""
     path = incident.get("path")
-    declared, exempt = bool(incident.get("declared")), bool(incident.get("exempt"))
-    return Postmortem(
-        id=incident["id"],
-        title=incident["title"],
-        url=incident["url"],
+    items = incident["action_items"]
+    declares, declared = incident.get("declares", ()), bool(incident.get("declared"))
+    return replace(
+        _restore_record(Postmortem, incident),
         path=path and _prefix_path(root, path),
-        line=incident.get("line"),
         date=_restore_date(incident),
-        severity=incident["severity"],
-        status=incident.get("status"),
-        tags=tuple(incident.get("tags", ())),
-        owner=incident.get("owner"),
-        root_cause=incident.get("root_cause"),
-        whys=tuple(incident.get("whys", ())),
         problem_class=incident["class"],
-        aliases=tuple(incident.get("aliases", ())),
-        service=tuple(incident.get("service", ())),
-        recurs=incident.get("recurs"),
-        fix=tuple(incident.get("fix", ())),
         patch=HIDDEN_PATCH if incident.get("provable") and not incident.get("fix") else None,
         guarded_by=tuple(map(Guard, incident.get("guarded_by") or ["something else"] * declared)),
-        exempt=exempt,
         reason=incident["reason"] if incident["state"] == "exempt" else None,
-        until=incident.get("until"),
-        tests=tuple(_prefix_nodeid(root, nodeid) for nodeid in incident.get("declares", ())),
-        action_items=tuple(_restore_record(ActionItem, item) for item in incident["action_items"]),
-        show=incident.get("show", "all"),
+        tests=tuple(_prefix_nodeid(root, nodeid) for nodeid in declares),
+        action_items=tuple(_restore_record(ActionItem, item) for item in items),
     )
 
 
@@ -407,7 +392,7 @@ def _restore_record(kind: type[Record], data: Mapping[str, Any]) -> Record:
         **{
             name: tuple(value) if isinstance(value, list) else value
             for name, value in data.items()
-            if name in build._fields
+            if name in build.__annotations__
         }
     )
     return record
