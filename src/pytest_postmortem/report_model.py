@@ -11,6 +11,7 @@ from pytest_postmortem.model import (
     Policy,
     Postmortem,
     Proof,
+    Registry,
     Scope,
     format_count,
 )
@@ -34,9 +35,11 @@ STATES: tuple[State, ...] = get_args(State)
 SETTLED_STATES: tuple[State, ...] = ("guarded", "declared", "exempt")
 """The states of incidents that need no further work."""
 
-
 COULD_RETURN_STATES: tuple[State, ...] = ("unguarded", "skipped", "known-broken")
 """The states of incidents of which nothing would notice that they return."""
+
+UNKNOWN_STATES: tuple[State, ...] = ("errored", "not-run", "not-judged")
+"""The states of incidents that do not say whether a test would notice."""
 
 
 class TestResult(NamedTuple):
@@ -127,18 +130,6 @@ class GateResult(NamedTuple):
     incidents: tuple[str, ...] = ()
 
 
-class RegistryOrigins(NamedTuple):
-    """Where a registry comes from: its locations, why it may lack some, which can't be reached,
-    which answer with an empty list all of a sudden, and which lack fields that may not be shown.
-    """
-
-    locations: tuple[str, ...] = ()
-    partial: tuple[str, ...] = ()
-    unreachable: tuple[str, ...] = ()
-    shrunk: tuple[str, ...] = ()
-    limited: tuple[str, ...] = ()
-
-
 class RunMetadata(NamedTuple):
     """The versions, the arguments without secrets, the commit if CI provides it, the time at
     which the run began, in UTC, the name of the project, and the addresses below which its forge
@@ -160,12 +151,11 @@ class Report(NamedTuple):
 
     ``unjudged`` are the reasons why the totals don't cover the whole suite.
     ``missing`` says which registry is missing, where the links themselves had to serve as one.
-    ``registry`` is its origin. ``unknown_foreign_ids`` are the ids of foreign marks
-    that it lacks, ``odd`` the foreign marks of a form that is not understood; ``unchecked`` those
-    of any mark where a part of it can't be reached, and ``unknown`` are the tests that name such
-    ids with our marker. ``declared`` are the node ids under ``tests:`` that were found,
-    ``unselected`` the ids that belong elsewhere. ``notes`` say which files of the registry are not
-    read.
+    ``unknown_foreign_ids`` are the ids of foreign marks that the registry lacks, ``odd`` the
+    foreign marks of a form that is not understood; ``unchecked`` those of any mark where a part of
+    it can't be reached, and ``unknown`` are the tests that name such ids with our marker.
+    ``declared`` are the node ids under ``tests:`` that were found,
+    ``unselected`` the ids that belong elsewhere.
     """
 
     incidents: tuple[IncidentResult, ...]
@@ -182,6 +172,5 @@ class Report(NamedTuple):
     unknown: tuple[UnknownId, ...] = ()
     declared: frozenset[str] = frozenset()
     unselected: tuple[str, ...] = ()
-    registry: RegistryOrigins = RegistryOrigins()
-    notes: tuple[str, ...] = ()
+    registry: Registry = Registry()
     ran: RunMetadata | None = None

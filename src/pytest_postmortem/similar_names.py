@@ -17,8 +17,7 @@ Another number or another date is another incident, and never suggested.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import combinations, islice, product
 from string import ascii_lowercase
@@ -49,7 +48,8 @@ MAX_SUGGESTION_LENGTH = 200
 class SuggestionIndex:
     """An index of known names, each with its suggestion.
 
-    The names are sorted at the first search, so that a search takes no longer with more names.
+    The names are joined into one text at the first search, which every rule searches, so that a
+    search hardly takes longer with more names.
     """
 
     def __init__(self, names: Mapping[str, str]) -> None:
@@ -63,81 +63,48 @@ class SuggestionIndex:
         text = _split_into_words(folded)
         if not (text.strip() and self._names) or len(folded) > MAX_SUGGESTION_LENGTH:
             return None
-        rules: tuple[Callable[[str], Iterable[str]], ...] = (
-            self._find_prefixed,
-            self._find_prefix,
-            self._find_containing,
-            self._find_equal,
-        )
-        for rule in rules:
-            found = _find_only_target(rule(text))
-            if found is not None:
-                return found
         return (
-            _find_only_target(self._names_by_letters.get(_drop_separators(folded), ()))
+            _find_only_target(self._search(f"\n{_extend_last_word(text)}"))
+            or _find_only_target(self._find_prefix(text))
+            or _find_only_target(self._find_containing(text))
+            or _find_only_target(self._find_equal(text))
+            or _find_only_target(self._find_same_letters(folded))
             or self._find_misspelled(text)
             or _find_only_target(self._find_mistyped(folded))
         )
 
     @cached_property
-    def _lines(self) -> list[str]:
-        """All names as words and numbers, each with a space before and after it."""
-        return _split_into_words("\n".join(self._names)).split("\n")
+    def _lines(self) -> str:
+        """All names as words and numbers, each with a space before and after it, one a line."""
+        return "\n{}\n".format(_split_into_words("\n".join(self._names)))
 
     @cached_property
-    def _sorted_lines(self) -> list[tuple[str, str]]:
-        return sorted(zip(self._lines, self._targets, strict=True))
+    def _letters(self) -> str:
+        """All names without their separators, one a line."""
+        return "\n{}\n".format(_drop_separators("\n".join(self._names)))
 
     @cached_property
-    def _sorted_ends(self) -> list[tuple[str, str]]:
-        """Each name from each of its words on, with its suggestion."""
-        return sorted(
-            (line[start:], target)
-            for line, target in zip(self._lines, self._targets, strict=True)
-            for start in range(len(line) - 1)
-            if line[start] == " "
-        )
-
-    @cached_property
-    def _names_by_last_number(self) -> Mapping[str, list[str]]:
-        """The names that start with a letter, by the numbers at their end."""
-        found: dict[str, list[str]] = {}
-        for line, target in zip(self._lines, self._targets, strict=True):
-            words = line.split()
-            if line[1:2].isalpha():
-                for start in range(len(words) - 1, 0, -1):
-                    if any(map(str.isalpha, words[start])):
-                        break
-                    found.setdefault(f" {' '.join(words[start:])} ", []).append(target)
-        return found
-
-    @cached_property
-    def _names_by_folded_text(self) -> Mapping[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for line, target in zip(self._lines, self._targets, strict=True):
-            found.setdefault(line, []).append(target)
-        return found
-
-    @cached_property
-    def _names_by_letters(self) -> Mapping[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        lines = _drop_separators("\n".join(self._names)).split("\n")
-        for line, target in zip(lines, self._targets, strict=True):
-            found.setdefault(line, []).append(target)
-        return found
+    def _lines_of_words(self) -> str:
+        """The lines that begin with a letter; the others are blank."""
+        return re.sub(r"\n (?![^\W\d]).*", "\n", self._lines)
 
     @cached_property
     def _known_words(self) -> frozenset[str]:
-        return frozenset(" ".join(self._lines).split())
+        return frozenset(self._lines.split())
 
-    def _find_prefixed(self, text: str) -> Iterator[str]:
-        return _find_starting(self._sorted_lines, _extend_last_word(text))
+    def _search(self, text: str, lines: str | None = None) -> Iterator[str]:
+        """Yield the targets of the lines with a text, where a line feed is the end of a line."""
+        lines = self._lines if lines is None else lines
+        position = lines.find(text)
+        while position >= 0:
+            yield self._targets[lines.count("\n", 0, position + 1) - 1]
+            position = lines.find(text, position + 1)
 
     def _find_prefix(self, text: str) -> Iterable[str]:
         """Return the targets of the longest name of two words that the text continues in words."""
         words = text.split()
         for count in range(len(words) - 1, 1, -1):
-            found = self._find_equal(f" {' '.join(words[:count])} ")
+            found = list(self._find_equal(f" {' '.join(words[:count])} "))
             if found:
                 return found if words[count].isalpha() else ()
         return ()
@@ -149,11 +116,14 @@ class SuggestionIndex:
         """
         if any(letter.isalpha() for letter in text):
             enough = sum(map(str.isalnum, text)) >= MIN_SUGGESTION_LENGTH
-            return _find_starting(self._sorted_ends, _extend_last_word(text)) if enough else ()
-        return self._names_by_last_number.get(text, ())
+            return self._search(_extend_last_word(text)) if enough else ()
+        return self._search(f"{text}\n", self._lines_of_words)
 
-    def _find_equal(self, text: str) -> Iterable[str]:
-        return self._names_by_folded_text.get(text, ())
+    def _find_equal(self, text: str) -> Iterator[str]:
+        return self._search(f"\n{text}\n")
+
+    def _find_same_letters(self, folded: str) -> Iterator[str]:
+        return self._search(f"\n{_drop_separators(folded)}\n", self._letters)
 
     def _find_misspelled(self, text: str) -> str | None:
         """Return the only target of the text with one or two unknown words corrected."""
@@ -246,15 +216,6 @@ def _drop_separators(text: str) -> str:
 def _extend_last_word(text: str) -> str:
     """Return the text so that its last word, but not its last number, may continue."""
     return text if text[-2].isdigit() else text[:-1]
-
-
-def _find_starting(names: Sequence[tuple[str, str]], text: str) -> Iterator[str]:
-    """Yield the targets of the sorted names that start with a text."""
-    for position in range(bisect_left(names, (text,)), len(names)):
-        name, target = names[position]
-        if not name.startswith(text):
-            break
-        yield target
 
 
 def _find_only_target(targets: Iterable[str]) -> str | None:

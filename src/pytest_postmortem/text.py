@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pytest_postmortem.model import normalize_id
 
@@ -60,6 +60,18 @@ def shorten_to_width(text: str, width: int) -> str:
     while kept and measure_width(kept) > width - 3:
         kept = kept[:-1]
     return f"{kept.rstrip()}..."
+
+
+def pad_to_width(text: str, width: int) -> str:
+    """Return a text with as many spaces at its end as make it so many columns wide."""
+    return text + " " * (width - measure_width(text))
+
+
+def align_columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield rows of a table as lines, each cell as wide as the widest of its column."""
+    widths = [max(map(measure_width, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(map(pad_to_width, row, widths))
 
 
 def clean_text(text: str, *, lines: bool = False) -> str:

@@ -454,9 +454,9 @@ def test_one_report_has_no_picture_over_time() -> None:
 
 
 def test_reports_are_drawn_by_their_times() -> None:
-    """Whatever their order, with the share of each as a line."""
+    """Each has a place on the axis, and its share is a point of the line."""
     old = earlier("2026-01-11", 4, 100.0), earlier("2026-01-01", 1, 25.0)
-    read = page(old[0], earlier("2026-01-03", 2), old[1])
+    read = page(old[0], old[1], earlier("2026-01-03", 2))
 
     assert [line["points"] for line in read.all("polyline")] == ["0,75 20,50 100,0"]
     assert places(read) == ["0%", "20%", "100%"]
@@ -473,7 +473,7 @@ def test_runs_of_one_day_are_drawn_by_their_start() -> None:
     for report, started in zip(reports, ("06:00:00Z", "12:00:00Z", "18:00:00Z"), strict=True):
         report["run"] = {"started": f"2026-11-29T{started}"}
 
-    read = page(reports[2], reports[1], reports[0])
+    read = page(reports[2], reports[0], reports[1])
 
     assert places(read) == ["0%", "50%", "100%"]
     assert "2026-11-29 06:00 4 3 2 50 %" in read.text()

@@ -48,10 +48,9 @@ from pytest_postmortem.registry.postmortem_text import add_registry_details
 from pytest_postmortem.report_model import STATES, IncidentResult, Report, format_hollow_count
 from pytest_postmortem.reports.data import report_reader
 from pytest_postmortem.reports.data.merge import merge_reports
+from pytest_postmortem.reports.incident_facts import build_severity_ranking, passes_without_fix
 from pytest_postmortem.reports.json_report import build_report_document
-from pytest_postmortem.reports.markdown import passes_without_fix
 from pytest_postmortem.reports.redaction import redact_postmortem
-from pytest_postmortem.reports.severity_order import build_severity_ranking
 from pytest_postmortem.text import sanitize_line
 
 

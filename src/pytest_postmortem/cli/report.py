@@ -16,7 +16,7 @@ from pytest_postmortem.report_model import Report
 from pytest_postmortem.reports import terminal
 from pytest_postmortem.reports.data.merge import ReportSource, merge_reports
 from pytest_postmortem.reports.data.report_reader import read_report_files
-from pytest_postmortem.reports.data.report_times import find_report_time, get_time_key
+from pytest_postmortem.reports.data.summary import find_report_time, get_time_key
 from pytest_postmortem.reports.json_report import build_report_document
 from pytest_postmortem.reports.terminal import LISTING_HINT
 from pytest_postmortem.reports.writers import DeliveryResult, put_report_at_target

@@ -29,7 +29,6 @@ from pytest_postmortem.model import (
 from pytest_postmortem.report_model import (
     STATES,
     IncidentResult,
-    RegistryOrigins,
     Report,
     State,
     TestResult,
@@ -151,14 +150,7 @@ def evaluate(
         unchecked=linked.unchecked,
         unknown=linked.unknown,
         unselected=tuple(each.id for each in registry if each.id not in selected_ids),
-        registry=RegistryOrigins(
-            registry.locations,
-            registry.partial,
-            registry.unreachable,
-            registry.shrunk,
-            registry.limited,
-        ),
-        notes=registry.notes,
+        registry=registry,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
+from itertools import accumulate
 from typing import Any
 
 from pytest_postmortem.model import parse_iso_date
@@ -65,6 +66,7 @@ def build_course_chart(course: Sequence[CoursePoint]) -> CourseChart | None:
     if len(judged) < 2:
         return None
     times = [point.time for point in course]
+    across = compute_positions([time.timestamp() if time else None for time in times])
     points = tuple(
         ChartPoint(
             point,
@@ -72,7 +74,7 @@ def build_course_chart(course: Sequence[CoursePoint]) -> CourseChart | None:
             x,
             None if point.percent is None else round(100 - point.percent, 2),
         )
-        for number, (point, x) in enumerate(zip(course, compute_positions(times), strict=True), 1)
+        for number, (point, x) in enumerate(zip(course, across, strict=True), 1)
     )
     line = " ".join(f"{each.x:g},{each.y:g}" for each in points if each.y is not None)
     return CourseChart(points, line, tuple(_list_month_ticks(times)))
@@ -89,7 +91,7 @@ def _format_point_name(point: CoursePoint, number: int, times: Sequence[datetime
 
 
 @dataclass(frozen=True, slots=True)
-class TestHistoryChart:
+class HistoryChart:
     """How many incidents had a test that can fail, change by change, and the step line of it."""
 
     points: tuple[tuple[str, int], ...]
@@ -97,13 +99,9 @@ class TestHistoryChart:
     line: str
 
 
-# pytest collects what begins with Test.
-TestHistoryChart.__test__ = False  # type: ignore[attr-defined]  # no field begins with underscores
-
-
-def build_test_history_chart(
+def build_history_chart(
     past: Mapping[str, Any] | None, document: Mapping[str, Any]
-) -> TestHistoryChart | None:
+) -> HistoryChart | None:
     """Return the picture of a history read from git, None where nothing ever changed.
 
     The required incidents of the report count, as in its figures; where the history does not say
@@ -113,9 +111,10 @@ def build_test_history_chart(
     top = max((linked for _, linked in points), default=0)
     if len(points) < 2 or not top:
         return None
-    at = compute_positions([_parse_day(day) for day, _ in points])
+    days = [parse_iso_date(day) for day, _ in points]
+    at = compute_positions([day.toordinal() if day else None for day in days])
     heights = [100 - 100 * linked / top for _, linked in points]
-    return TestHistoryChart(points, top, _draw_step_line(at, heights))
+    return HistoryChart(points, top, _draw_step_line(at, heights))
 
 
 def _count_history_tests(
@@ -147,25 +146,17 @@ def _count_history_tests(
             yield day, count
 
 
-def _parse_day(text: str) -> datetime | None:
-    day = parse_iso_date(text)
-    return datetime(day.year, day.month, day.day, tzinfo=timezone.utc) if day else None
-
-
-def compute_positions(times: Sequence[datetime | None]) -> list[float]:
+def compute_positions(times: Sequence[float | None]) -> list[float]:
     """Return where to draw each report by its time, in per cent of the width.
 
     Where a time is missing, or all are the same, they are drawn evenly in their order. A time
     before that of an earlier report is drawn on that one.
     """
-    seconds: list[float] = []
-    for time in times:
-        if time is not None:
-            seconds.append(max([time.timestamp(), *seconds[-1:]]))
-    if len(seconds) < len(times) or seconds[0] == seconds[-1]:
-        seconds = list(map(float, range(len(times))))
-    first, last = seconds[0], seconds[-1]
-    return [round(100 * (second - first) / ((last - first) or 1), 2) for second in seconds]
+    places: Sequence[float] = [*accumulate((time for time in times if time is not None), max)]
+    if len(places) < len(times) or places[0] == places[-1]:
+        places = range(len(times))
+    first, last = places[0], places[-1]
+    return [round(100 * (place - first) / ((last - first) or 1), 2) for place in places]
 
 
 def _list_month_ticks(times: Sequence[datetime | None]) -> Iterator[tuple[float, str]]:

@@ -7,7 +7,7 @@ from textwrap import wrap
 
 from pytest_postmortem.model import Postmortem, ShowLevel
 from pytest_postmortem.reports.redaction import redact_postmortem
-from pytest_postmortem.text import sanitize_line
+from pytest_postmortem.text import measure_width, sanitize_line
 
 FAILURE_TITLE = "Post-mortem"
 RETIRE_CODE = "retire-a-lesson"
@@ -59,9 +59,7 @@ def _wrap_cause(text: str, indent: str, width: int) -> list[str]:
     text = " ".join(text.split())
     columns = max(width, len(indent) + 40) - len(indent)
     if not text.isascii():
-        from rich.cells import cell_len
-
-        columns = max(columns * len(text) // max(cell_len(text), 1), 20)
+        columns = max(columns * len(text) // max(measure_width(text), 1), 20)
     lines = wrap(text, columns, max_lines=MAX_CAUSE_LINES, placeholder="…")
     return [indent + line for line in lines]
 

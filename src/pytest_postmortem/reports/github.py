@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_postmortem.report_model import SETTLED_STATES
-from pytest_postmortem.reports.severity_order import build_severity_ranking
+from pytest_postmortem.reports.incident_facts import build_severity_ranking
 
 MOST_ANNOTATIONS = 10
 """GitHub shows at most ten errors and ten warnings of a step."""

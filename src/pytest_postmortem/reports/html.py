@@ -23,18 +23,17 @@ from markupsafe import Markup
 from pytest_postmortem import __version__
 from pytest_postmortem.documents.action_progress import classify_action_progress
 from pytest_postmortem.evaluation.evaluate import normalize_severity
-from pytest_postmortem.reports.charts import build_course_chart, build_test_history_chart
-from pytest_postmortem.reports.data.report_times import find_report_time
+from pytest_postmortem.reports.charts import build_course_chart, build_history_chart
 from pytest_postmortem.reports.data.summary import (
+    LONGEST_NAME,
     GuardLoss,
     NextStep,
-    ProofStatus,
     ReportSummary,
-    classify_proof,
+    find_report_time,
     format_day,
-    summarize_report,
 )
 from pytest_postmortem.reports.forge import Forge, build_file_url, find_forge
+from pytest_postmortem.reports.incident_facts import ProofStatus, classify_proof
 from pytest_postmortem.reports.page_figures import (
     LONGEST_NOTICE,
     MOST_NOTICES,
@@ -46,13 +45,13 @@ from pytest_postmortem.reports.page_figures import (
     summarize_gates,
 )
 from pytest_postmortem.reports.page_text import (
+    cut_inert_text,
     format_number,
     format_page_count,
     make_inert,
     parse_web_link,
-    truncate_inert_text,
-    truncate_name,
 )
+from pytest_postmortem.text import shorten_text
 
 ReportData = Mapping[str, Any]
 
@@ -193,29 +192,12 @@ class StepRow:
     loss_url: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class StripSegment:
-    """A part of the strip of proofs, in per cent of its width."""
-
-    name: str
-    x: float
-    width: float
-
-
-@dataclass(frozen=True, slots=True)
-class FilterOption:
-    """A value that a filter offers, and how many incidents have it."""
-
-    value: str
-    count: int
-
-
 def render_html_report(
     document: ReportData, earlier: Sequence[ReportData] = (), past: ReportData | None = None
 ) -> str:
     """Return the page for a JSON report of format 1.
 
-    ``earlier`` are reports of the same registry, in any order: the page says what changed
+    ``earlier`` are reports of the same registry, oldest first: the page says what changed
     since. ``past`` is a history read from git, which dates the losses and is drawn as well.
     """
     environment = Environment(
@@ -226,7 +208,7 @@ def render_html_report(
         lstrip_blocks=True,
     )
     environment.filters.update(
-        count=format_page_count, number=format_number, link=parse_web_link, cut=truncate_inert_text
+        count=format_page_count, number=format_number, link=parse_web_link, cut=cut_inert_text
     )
     environment.filters["class_query"] = _build_class_query
     style, script = (
@@ -234,7 +216,7 @@ def render_html_report(
     )
     page = environment.get_template("page.html")
     return page.render(
-        _build_page_context(summarize_report(document, earlier, past)),
+        _build_page_context(ReportSummary(document, earlier, past)),
         style=style,
         script=script,
         content_policy=_build_content_policy(style, script),
@@ -285,10 +267,10 @@ def _build_page_context(summary: ReportSummary) -> dict[str, Any]:
         "steps": [_build_step_row(step, by_id, summary, forge) for step in summary.next_steps],
         "entries": entries,
         "course": build_course_chart(summary.course),
-        "history": build_test_history_chart(summary.past, document),
+        "history": build_history_chart(summary.past, document),
         "options": {
-            "state": sorted(states, key=lambda option: _rank_state(option.value)),
-            "severity": sorted(severities, key=lambda option: _rank_name(summary, option.value)),
+            "state": sorted(states, key=lambda option: _rank_state(option[0])),
+            "severity": sorted(severities, key=lambda option: _rank_name(summary, option[0])),
             "class": _count_filter_options(entry.kind for entry in entries),
             "owner": _count_filter_options(entry.owner for entry in entries),
             "service": _count_filter_options(
@@ -365,13 +347,12 @@ def _format_report_time(document: ReportData) -> str | None:
     return format_day(moment) + (f", {moment:%H:%M} UTC" if exact else "")
 
 
-def _build_strip(proofs: Mapping[ProofStatus, int]) -> Iterator[StripSegment]:
-    """Yield the segments of the strip of proofs, in per cent of its width."""
+def _build_strip(proofs: Mapping[ProofStatus, int]) -> Iterator[tuple[str, float, float]]:
+    """Yield the kinds of proof in the strip, each with its place and width in per cent."""
     total, before = sum(proofs.values()), 0
     for name, count in proofs.items():
         if count:
-            x, width = (round(100 * each / total, 3) for each in (before, count))
-            yield StripSegment(name, x, width)
+            yield name, round(100 * before / total, 3), round(100 * count / total, 3)
         before += count
 
 
@@ -380,12 +361,13 @@ def _count_focuses(
 ) -> list[tuple[str, str, int]]:
     """Return the filters of the figures at the top, with their words and counts."""
     lost = f"lost or failing since {summary.since}" if summary.before else "failing"
+    severe = " or ".join(shorten_text(name, LONGEST_NAME) for name in summary.severe)
     counts = Counter(name for entry in entries for name in entry.focus)
     names = [
         ("next", "to do next"),
         ("return", "could return"),
         ("lost", lost),
-        ("late", f"{' or '.join(map(truncate_name, summary.severe)) or 'severe'} past grace"),
+        ("late", f"{severe or 'severe'} past grace"),
     ]
     return [(name, words, counts[name]) for name, words in names]
 
@@ -524,10 +506,9 @@ def _rank_state(state: str) -> int:
     return list(STATE_MEANINGS).index(state) if state in STATE_MEANINGS else len(STATE_MEANINGS)
 
 
-def _count_filter_options(values: Iterable[str]) -> list[FilterOption]:
+def _count_filter_options(values: Iterable[str]) -> list[tuple[str, int]]:
     """Return each value with its count, in the order of the alphabet, the absent one last."""
-    counts: dict[str, int] = defaultdict(int)
-    for value in values:
-        counts[value] += 1
-    ordered = sorted(counts, key=lambda value: (value == ABSENT_VALUE, value.casefold(), value))
-    return [FilterOption(value, counts[value]) for value in ordered]
+    return sorted(
+        Counter(values).items(),
+        key=lambda option: (option[0] == ABSENT_VALUE, option[0].casefold(), option[0]),
+    )

@@ -7,14 +7,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from datetime import date
+from typing import Any
 
 from pytest_postmortem import __version__
-from pytest_postmortem.model import Policy, Proof, ShowLevel
-from pytest_postmortem.report_model import IncidentResult, RegistryOrigins, Report
+from pytest_postmortem.model import Proof, ShowLevel
+from pytest_postmortem.report_model import IncidentResult, Report
 from pytest_postmortem.reports.redaction import redact_postmortem, redact_reason
 
 REPORT_FORMAT = 1
+REGISTRY_KEYS = ("locations", "partial", "unreachable", "shrunk")
+"""What a report says of its registry: the places, and why it may lack some post-mortems."""
+
+POLICY_KEYS = (
+    *("fail_under", "require", "require_proof", "require_strength"),
+    *("since", "grace", "today", "severities"),
+)
+"""What a report says of its policy."""
 
 
 def format_json_document(document: Mapping[str, Any] | Sequence[Any]) -> str:
@@ -28,53 +37,38 @@ def build_report_document(report: Report, show: ShowLevel | None = None) -> Mapp
     Incidents are in registry order and tests by path and line, so that two runs of one
     tree compare equal but for durations.
     """
+    policy = _build_record_data(report.policy)
     return {
         "format": REPORT_FORMAT,
         "tool": {"name": "pytest-postmortem", "version": __version__},
         "run": None if report.ran is None else _build_record_data(report.ran),
-        "registry": _build_registry_data(report.registry),
+        "registry": {name: list(getattr(report.registry, name)) for name in REGISTRY_KEYS},
         "missing": report.missing,
         "scope": _build_record_data(report.scope),
         "totals": _build_record_data(report.totals),
         "unjudged": list(report.unjudged),
-        "policy": _build_policy_data(report.policy),
+        "policy": {name: policy[name] for name in POLICY_KEYS},
         "incidents": [_build_incident_data(incident, show) for incident in report.incidents],
         "findings": [_build_record_data(finding) for finding in report.findings],
         "gates": [_build_record_data(gate) for gate in report.gates],
         "declared": sorted(report.declared),
         "strangers": list(report.unknown_foreign_ids),
         "unchecked": list(report.unchecked),
-        "unknown": [
-            {"id": unknown_id.id, "tests": [_build_record_data(test) for test in unknown_id.tests]}
-            for unknown_id in report.unknown
-        ],
+        "unknown": [_build_record_data(unknown_id) for unknown_id in report.unknown],
         "unselected": list(report.unselected),
     }
 
 
-def _build_registry_data(origins: RegistryOrigins) -> dict[str, Any]:
-    data = _build_record_data(origins)
-    del data["limited"]  # a gate is judged by the run, and its message has it
-    return data
+def _build_record_data(item: Any) -> dict[str, Any]:
+    """Return a named tuple as plain data; `merge` has the reverse."""
+    return {name: _build_plain_value(value) for name, value in item._asdict().items()}
 
 
-def _build_record_data(item: NamedTuple) -> dict[str, Any]:
-    """Return a flat record as plain data."""
-    values = item._asdict().items()
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
-
-
-def _build_policy_data(policy: Policy) -> Mapping[str, Any]:
-    return {
-        "fail_under": policy.fail_under,
-        "require": list(policy.require),
-        "require_proof": list(policy.require_proof),
-        "require_strength": policy.require_strength,
-        "since": policy.since and policy.since.isoformat(),
-        "grace": policy.grace,
-        "today": policy.today and policy.today.isoformat(),
-        "severities": list(policy.severities),
-    }
+def _build_plain_value(value: Any) -> Any:
+    if isinstance(value, tuple):
+        fields = hasattr(value, "_fields")
+        return _build_record_data(value) if fields else list(map(_build_plain_value, value))
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _build_incident_data(incident: IncidentResult, show: ShowLevel | None) -> Mapping[str, Any]:
@@ -120,8 +114,4 @@ def build_proof_data(proof: Proof | None, show: ShowLevel) -> Mapping[str, Any] 
     """Return a proof; its reason may quote the code, and the fix is a field of the post-mortem."""
     if proof is None:
         return None
-    whole = show == "all"
-    day = proof.day and proof.day.isoformat()
-    strength = proof.strength and _build_record_data(proof.strength)
-    own = {"day": day, "fix": proof.fix if whole else "", "strength": strength}
-    return _build_record_data(proof) | own
+    return _build_record_data(proof if show == "all" else proof._replace(fix=""))

@@ -8,11 +8,17 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from pytest_postmortem.documents.action_progress import classify_action_progress
-from pytest_postmortem.evaluation.evaluate import compute_percentage, normalize_severity
-from pytest_postmortem.evaluation.gates import count_days_past_grace, describe_gate_gap
-from pytest_postmortem.model import NodeKey, Policy, format_count, parse_iso_date
+from pytest_postmortem.evaluation.evaluate import compute_percentage
+from pytest_postmortem.evaluation.gates import describe_gate_gap
+from pytest_postmortem.model import NodeKey, format_count
 from pytest_postmortem.report_model import COULD_RETURN_STATES, format_hollow_count
-from pytest_postmortem.reports.severity_order import build_severity_ranking
+from pytest_postmortem.reports.incident_facts import (
+    build_severity_ranking,
+    compute_days_past_grace,
+    could_return,
+    format_urgency,
+    passes_without_fix,
+)
 from pytest_postmortem.text import shorten_text
 
 ZERO_WIDTH_SPACE = "\u200b"
@@ -202,37 +208,24 @@ def _render_section(section: MarkdownSection, rows: Sequence[str], brief: bool =
     return f"#### {heading}\n\n{text}"
 
 
-def passes_without_fix(incident: Mapping[str, Any]) -> bool:
-    """Say whether the tests of an incident pass without its fix, by a proof that is still valid."""
-    proof = incident.get("proof") or {}
-    hollow = proof.get("verdict") == "not-proven" and not proof.get("outdated")
-    return bool(incident["tests"]) and hollow
-
-
 def _format_report_headline(document: Mapping[str, Any]) -> str:
     failing = sum(incident["state"] == "failing" for incident in document["incidents"])
     back = f"❌ {format_count(failing)} may be back; " if failing else ""
-    open_incidents = [
-        incident
-        for incident in document["incidents"]
-        if incident["state"] in COULD_RETURN_STATES and incident.get("required", True)
-    ]
+    open_incidents = [each for each in document["incidents"] if could_return(each)]
     count = format_count(len(open_incidents)) if not failing else str(len(open_incidents))
     urgency = _format_urgency(document, open_incidents)
-    could_return = f"{count} could return unnoticed{urgency}; " if open_incidents else ""
-    return f"{back}{could_return}{format_report_figures(document)}"
+    returning = f"{count} could return unnoticed{urgency}; " if open_incidents else ""
+    return f"{back}{returning}{format_report_figures(document)}"
 
 
 def _format_urgency(document: Mapping[str, Any], incidents: Sequence[Mapping[str, Any]]) -> str:
     """Say how many of some incidents are of the highest severity, where one is known."""
-    rank = build_severity_ranking(document["policy"].get("severities") or ())
-    severities = sorted((incident["severity"] for incident in incidents), key=rank)
-    if len(severities) < 2 or not severities[0]:
-        return ""
-    highest = normalize_severity(severities[0])
-    count = sum(normalize_severity(severity or "") == highest for severity in severities)
-    number = "all" if count == len(severities) else f"{count} of them"
-    return f", {number} {escape_markdown(shorten_text(severities[0], LONGEST_NAME))}"
+    urgency = format_urgency(
+        [incident["severity"] for incident in incidents],
+        build_severity_ranking(document["policy"].get("severities") or ()),
+        lambda severity: escape_markdown(shorten_text(severity, LONGEST_NAME)),
+    )
+    return f", {urgency}" if urgency else ""
 
 
 def format_report_figures(document: Mapping[str, Any]) -> str:
@@ -354,7 +347,7 @@ def _format_incident_remarks(
     """Yield the facts on an incident: reason, lateness, tests, proof."""
     if incident["state"] == "unguarded":
         yield "no test"
-    if incident["state"] in COULD_RETURN_STATES and incident.get("required", True):
+    if could_return(incident):
         yield from _format_lateness(incident, policy)
     if incident["reason"]:
         yield _escape_limited_text(incident["reason"])
@@ -376,10 +369,8 @@ def _format_incident_remarks(
 
 def _format_lateness(incident: Mapping[str, Any], policy: Mapping[str, Any]) -> Iterator[str]:
     """Yield how long ago the grace of an incident ended, where there is a grace."""
-    grace = int(policy.get("grace") or 0)
-    judged_by = Policy(today=parse_iso_date(policy.get("today")), grace=grace)
-    days = count_days_past_grace(parse_iso_date(incident["date"]), judged_by)
-    if grace and days is not None:
+    days = compute_days_past_grace(incident, policy)
+    if policy.get("grace") and days is not None:
         yield f"{format_count(days, 'day')} past grace" if days > 0 else "in grace"
 
 

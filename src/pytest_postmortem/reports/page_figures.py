@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pytest_postmortem.reports.data.summary import ReportSummary, describe_time_before
-from pytest_postmortem.reports.page_text import (
-    format_number,
-    format_page_count,
-    truncate_name,
-    truncate_page_text,
+from pytest_postmortem.reports.data.summary import (
+    LONGEST_NAME,
+    ReportSummary,
+    describe_time_before,
 )
+from pytest_postmortem.reports.page_text import format_number, format_page_count
+from pytest_postmortem.text import shorten_text
 
 ReportData = Mapping[str, Any]
 
@@ -21,6 +21,9 @@ MOST_NOTICES = 3
 
 LONGEST_NOTICE = 150
 """The length at which a warning at the top is cut."""
+
+LONGEST_TILE_NAME = 12
+"""The length at which a severity is cut in the label of a figure."""
 
 RETURN_MEANING = (
     "Required incidents without a test, or whose tests are skipped or expected to fail: nothing"
@@ -48,14 +51,6 @@ class Tile:
     query: str
     meaning: str
     trend: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """A reason why a run fails: the gate or finding, and its message."""
-
-    what: str
-    why: str
 
 
 def build_tiles(summary: ReportSummary) -> Iterator[Tile]:
@@ -89,7 +84,7 @@ def _build_late_tile(summary: ReportSummary, since: str) -> Tile:
     failing = sum(incident["state"] == "failing" for incident in late)
     undated = sum(not incident.get("date") for incident in late)
     grace = format_page_count(int(summary.document["policy"].get("grace") or 0), "day")
-    names = " or ".join(map(_truncate_tile_name, summary.severe))
+    names = " or ".join(shorten_text(each, LONGEST_TILE_NAME) for each in summary.severe)
     tile = _build_count_tile(
         len(late),
         summary.severe_past_grace_before,
@@ -134,16 +129,18 @@ def _build_share_tile(summary: ReportSummary, since: str) -> Tile:
     return Tile(f"{percent:g} %", counts, note, query, SHARE_MEANING, trend)
 
 
-def list_failures(document: ReportData) -> Iterator[Notice]:
-    """Yield why a run fails although its tests may pass: each failed gate, and the errors."""
+def list_failures(document: ReportData) -> Iterator[tuple[str, str]]:
+    """Yield why a run fails although its tests may pass: each failed gate, and the errors, each
+    with its message.
+    """
     for gate in document.get("gates") or ():
         if gate["judged"] and not gate["passed"]:
-            yield Notice(f"Gate {truncate_name(gate['name'])} failed", gate["message"])
+            yield f"Gate {shorten_text(gate['name'], LONGEST_NAME)} failed", gate["message"]
     errors = [each for each in document.get("findings") or () if each["severity"] == "error"]
     if errors:
         others = f" (and {len(errors) - 1:,} more)" if errors[1:] else ""
         count = format_page_count(len(errors), "error")
-        yield Notice(f"{count} in links or the registry", f"{errors[0]['message']}{others}")
+        yield f"{count} in links or the registry", f"{errors[0]['message']}{others}"
 
 
 def summarize_gates(gates: Sequence[ReportData]) -> str:
@@ -152,7 +149,7 @@ def summarize_gates(gates: Sequence[ReportData]) -> str:
     unjudged = [gate["name"] for gate in gates if not gate["judged"]]
     passed = len(gates) - len(failed) - len(unjudged)
     parts = [
-        f"{len(names)} {word}: {truncate_page_text(', '.join(names))}"
+        f"{len(names)} {word}: {shorten_text(', '.join(names), LONGEST_NOTICE)}"
         for word, names in (("failed", failed), ("not judged", unjudged))
         if names
     ]
@@ -186,7 +183,3 @@ def list_folded_warnings(warnings: Sequence[str]) -> list[str]:
     """Return the warnings that are not shown as a whole at the top."""
     cut = [text for text in warnings[:MOST_NOTICES] if len(text) > LONGEST_NOTICE]
     return [*cut, *warnings[MOST_NOTICES:]]
-
-
-def _truncate_tile_name(text: str) -> str:
-    return truncate_page_text(text, 12)

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
+from pytest_postmortem.text import shorten_text
+
 
 def make_inert(value: object) -> object:
     """Return a value without characters that are invisible or reverse text.
@@ -43,14 +45,9 @@ def parse_web_link(url: str | None) -> str | None:
     return url if host and url.isprintable() else None
 
 
-def truncate_page_text(text: str, most: int = 160) -> str:
-    """Return a text of at most so many characters."""
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
-
-
-def truncate_inert_text(text: str, most: int = 160) -> str:
-    """Return a text of at most so many characters, as they are shown."""
-    return truncate_page_text(str(make_inert(text)), most)
+def cut_inert_text(text: str, most: int) -> str:
+    """Return the first characters of a text as they are shown."""
+    return shorten_text(str(make_inert(text)), most)
 
 
 def format_number(count: int) -> str:
@@ -61,8 +58,3 @@ def format_number(count: int) -> str:
 def format_page_count(count: int, noun: str = "incident") -> str:
     """Return a count and its noun: ``1,200 incidents``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def truncate_name(text: str) -> str:
-    """Return a name that fits into a sentence."""
-    return truncate_page_text(text, 20)

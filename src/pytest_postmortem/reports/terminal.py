@@ -7,12 +7,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from pytest_postmortem.errors import PostmortemError
-from pytest_postmortem.evaluation.evaluate import (
-    compute_percentage,
-    format_grace,
-    normalize_severity,
-)
-from pytest_postmortem.evaluation.gates import count_days_past_grace
+from pytest_postmortem.evaluation.evaluate import compute_percentage, format_grace
+from pytest_postmortem.evaluation.gates import count_days_past_grace, describe_gate_gap
 from pytest_postmortem.model import Finding, Postmortem, Proof, Registry, ShowLevel, format_count
 from pytest_postmortem.report_model import (
     COULD_RETURN_STATES,
@@ -22,9 +18,9 @@ from pytest_postmortem.report_model import (
     State,
     format_hollow_count,
 )
+from pytest_postmortem.reports.incident_facts import build_severity_ranking, format_urgency
 from pytest_postmortem.reports.redaction import redact_postmortem, redact_reason
-from pytest_postmortem.reports.severity_order import build_severity_ranking
-from pytest_postmortem.text import measure_width, sanitize_line, shorten_to_width
+from pytest_postmortem.text import measure_width, pad_to_width, sanitize_line, shorten_to_width
 
 COVERAGE_TITLE = "incident coverage"
 LISTING_HINT = "-v lists them"
@@ -88,9 +84,9 @@ def render_terminal_report(
         section for section in _build_finding_sections(report.findings) if section.colour == "red"
     ]
     everything = detail == "everything"
-    tail = [TerminalLine(sanitize_line(note)) for note in report.notes if everything]
+    tail = [TerminalLine(sanitize_line(note)) for note in report.registry.notes if everything]
     for gate in report.gates:
-        tail += format_gate_lines([gate], everything)
+        tail += format_gate_line(gate, everything)
         tail += _list_gate_gaps(gate, report, show) if everything else ()
     if detail != "what fails":
         tail.append(_build_last_line(report, detail))
@@ -152,21 +148,13 @@ def _allot_entries(sections: Sequence[TerminalSection], room: int) -> list[int]:
     Each section gets one, and the first ones get the rest.
     """
     shown = [0] * len(sections)
-
-    def grow_section(index: int) -> bool:
-        longer = [*shown[:index], shown[index] + 1, *shown[index + 1 :]]
-        pairs = zip(sections, longer, strict=True)
-        fits = sum(section.size(n) for section, n in pairs) <= room
-        if shown[index] == len(sections[index].entries) or not fits:
-            return False
-        shown[index] += 1
-        return True
-
-    for index in range(len(sections)):
-        grow_section(index)
-    for index in range(len(sections)):
-        while grow_section(index):
-            pass
+    for most in (1, room):
+        for index, section in enumerate(sections):
+            while shown[index] < min(most, len(section.entries)):
+                shown[index] += 1
+                if sum(map(TerminalSection.size, sections, shown)) > room:
+                    shown[index] -= 1
+                    break
     return shown
 
 
@@ -351,12 +339,12 @@ class _IncidentTable:
         self, pairs: Sequence[tuple[IncidentResult, Postmortem]]
     ) -> Iterator[str]:
         """Yield how many of some incidents are of the highest severity, and how many recurred."""
-        severities = [normalize_severity(shown.severity or "") for _, shown in pairs]
-        most_severe = pairs[0][1].severity
-        if most_severe and len(pairs) > 1:
-            count = severities.count(severities[0])
-            number = "all" if count == len(pairs) else f"{count} of them"
-            yield f"{number} {shorten_to_width(most_severe, LONGEST_SEVERITY)}"
+        severities = [shown.severity for _, shown in pairs]
+        urgency = format_urgency(
+            severities, self._rank, lambda text: shorten_to_width(text, LONGEST_SEVERITY)
+        )
+        if urgency:
+            yield urgency
         repeated = sum(incident.is_open_recurrence for incident, _ in pairs)
         if repeated and len(pairs) > 1:
             verb = "repeats an earlier one" if repeated == 1 else "repeat earlier ones"
@@ -389,7 +377,7 @@ class _IncidentTable:
         for (incident, _), facts_text, title, remark in zip(
             pairs, heads, titles, remarks, strict=True
         ):
-            head = f"{facts_text}{_pad_cell(title, widest)}" if widest else facts_text[:-2]
+            head = f"{facts_text}{pad_to_width(title, widest)}" if widest else facts_text[:-2]
             line = f"{head}    {remark}".rstrip()
             yield (line, *(indent + text for text in self._below(incident)))
 
@@ -455,11 +443,7 @@ def _measure_row(head: int, titles: Sequence[str], remarks: Sequence[str]) -> in
 def _align_cells(cells: Sequence[str], widths: Sequence[int]) -> str:
     """Return cells in columns, each followed by two spaces; a column that is empty is left out."""
     pairs = zip(cells, widths, strict=True)
-    return "".join(f"{_pad_cell(cell, width)}  " for cell, width in pairs if width)
-
-
-def _pad_cell(text: str, width: int) -> str:
-    return text + " " * (width - measure_width(text))
+    return "".join(f"{pad_to_width(cell, width)}  " for cell, width in pairs if width)
 
 
 def _build_finding_sections(findings: Iterable[Finding]) -> Iterator[TerminalSection]:
@@ -473,25 +457,21 @@ def _build_finding_sections(findings: Iterable[Finding]) -> Iterator[TerminalSec
         yield TerminalSection(heading, tuple((f"  {warning}",) for warning in warnings), "yellow")
 
 
-def format_gate_lines(
-    gates: Iterable[GateResult], everything: bool = False
-) -> Iterator[TerminalLine]:
-    """Yield a line for each gate that failed or left something open, for all when wanted."""
-    for gate in gates:
-        if not gate.judged:
-            yield TerminalLine(sanitize_line(f"Gate {gate.name} {gate.message}"), "yellow")
-        elif not gate.passed:
-            yield TerminalLine(sanitize_line(f"Gate {gate.name} failed: {gate.message}"), "red")
-        elif everything or gate.message.startswith("no ") or "not judged" in gate.message:
-            yield TerminalLine(sanitize_line(f"Gate {gate.name} passed: {gate.message}"), "green")
+def format_gate_line(gate: GateResult, everything: bool) -> tuple[TerminalLine, ...]:
+    """Return the line of a gate that failed or left something open, of any when wanted."""
+    if not gate.judged:
+        return (TerminalLine(sanitize_line(f"Gate {gate.name} {gate.message}"), "yellow"),)
+    if not gate.passed:
+        return (TerminalLine(sanitize_line(f"Gate {gate.name} failed: {gate.message}"), "red"),)
+    if everything or gate.message.startswith("no ") or "not judged" in gate.message:
+        return (TerminalLine(sanitize_line(f"Gate {gate.name} passed: {gate.message}"), "green"),)
+    return ()
 
 
 def _list_gate_gaps(
     gate: GateResult, report: Report, show: ShowLevel | None
 ) -> Iterator[TerminalLine]:
     """Yield each incident that does not meet a gate, with the reason."""
-    from pytest_postmortem.evaluation.gates import describe_gate_gap
-
     for incident in report.incidents:
         if incident.postmortem.id in gate.incidents:
             proof, reason = incident.proof, redact_reason(incident, show)
@@ -547,8 +527,7 @@ def _format_proven_count(report: Report) -> str:
 
 def _count_hollow_guards(report: Report) -> int:
     return sum(
-        incident.required and incident.state == "guarded" and incident.passes_without_fix
-        for incident in report.incidents
+        incident.state == "guarded" and incident.passes_without_fix for incident in report.incidents
     )
 
 

@@ -12,12 +12,13 @@ from pytest_postmortem.reports.data.summary import (
     ClassSummary,
     GuardLoss,
     ReportSummary,
+    summarize_classes,
+)
+from pytest_postmortem.reports.incident_facts import (
     classify_proof,
     compute_days_past_grace,
     could_return,
     is_past_grace,
-    summarize_classes,
-    summarize_report,
 )
 
 TEST = [linked("tests/test_it.py::test_it")]
@@ -37,7 +38,7 @@ def guarded(id: str, **fields: Any) -> dict[str, Any]:
 
 def verdict(now: Mapping[str, Any], *earlier: Mapping[str, Any]) -> str:
     """Return the sentence on a report."""
-    return summarize_report(now, earlier).verdict
+    return ReportSummary(now, earlier).verdict
 
 
 def steps(summary: ReportSummary) -> list[tuple[str, str]]:
@@ -79,7 +80,7 @@ def test_the_verdict_names_the_most_severe_the_changes_and_the_share() -> None:
         ),
         (
             [incident("PM-1", "unguarded", severity="s" * 30)],
-            f"1 {'s' * 19}… incident could return; share 0 %",
+            f"1 {'s' * 20}… incident could return; share 0 %",
         ),
     ],
 )
@@ -166,8 +167,8 @@ def test_severe_are_those_that_a_gate_requires_or_the_most_severe() -> None:
         incident("PM-3", "unguarded", severity="sev1"),
     ]
 
-    alone = summarize_report(report(*incidents))
-    gated = summarize_report(report(*incidents, require=["sev1", "sev2"]))
+    alone = ReportSummary(report(*incidents))
+    gated = ReportSummary(report(*incidents, require=["sev1", "sev2"]))
 
     assert (alone.severe, gated.severe) == (("SEV-1",), ("sev1", "sev2"))
     assert [one["id"] for one in alone.severe_past_grace] == ["PM-2", "PM-3"]
@@ -182,8 +183,8 @@ def test_the_verdict_writes_a_severity_as_the_figures_do() -> None:
         incident("PM-3", "unguarded", severity="SEV-1"),
     ]
 
-    alone = summarize_report(report(*incidents))
-    gated = summarize_report(report(*incidents, require=["SEV 1"]))
+    alone = ReportSummary(report(*incidents))
+    gated = ReportSummary(report(*incidents, require=["SEV 1"]))
 
     assert alone.verdict.startswith("2 sev1 incidents could return")
     assert gated.verdict.startswith("2 SEV 1 incidents could return")
@@ -206,7 +207,7 @@ def test_what_to_do_next_begins_with_what_was_lost_or_fails() -> None:
         incident("PM-11", "not-run", tests=TEST),
     )
 
-    summary = summarize_report(now, [before])
+    summary = ReportSummary(now, [before])
 
     assert steps(summary) == [
         ("PM-7", "test fails"),
@@ -233,7 +234,7 @@ def test_a_loss_is_dated_by_the_reports_and_ends_with_a_new_guard() -> None:
     for run, commit in zip(runs, ("aaaaaaa", "bbbbbbb", "ccccccc"), strict=True):
         run["run"] = {"commit": commit}
 
-    summary = summarize_report(runs[2], [runs[1], runs[0]])
+    summary = ReportSummary(runs[2], [runs[0], runs[1]])
 
     (loss,) = summary.losses.values()
     assert (str(loss.day), loss.commit, loss.since) == ("2026-11-08", "bbbbbbb", "aaaaaaa")
@@ -251,7 +252,7 @@ def test_a_history_of_git_dates_a_loss() -> None:
     }
     both = incident("PM-1", "unguarded"), incident("PM-2", "unguarded")
 
-    losses = summarize_report(report(*both), past=past).losses
+    losses = ReportSummary(report(*both), past=past).losses
 
     assert {id: loss.commit for id, loss in losses.items()} == {"pm-1": "0123456789"}
     assert isinstance(losses["pm-1"], GuardLoss)
@@ -263,7 +264,7 @@ def test_a_part_of_the_suite_is_not_what_a_report_is_compared_with() -> None:
     part["scope"] = {**part["scope"], "kind": "partial"}
     whole = report(guarded("PM-1"), day="2026-11-13")
 
-    summary = summarize_report(report(incident("PM-1", "unguarded")), [whole, part])
+    summary = ReportSummary(report(incident("PM-1", "unguarded")), [whole, part])
 
     assert summary.before is whole
     assert summary.lost == ("PM-1",)
@@ -306,6 +307,6 @@ def test_what_is_proven_of_an_incident(proof: Mapping[str, Any] | None, status: 
     """A verdict that says neither is no proof; without a test there is nothing to prove."""
     whole = report(guarded("PM-1", proof=proof))
 
-    assert sum(summarize_report(whole).proofs.values()) == (proof is not None)
+    assert sum(ReportSummary(whole).proofs.values()) == (proof is not None)
     assert classify_proof(guarded("PM-1", proof=proof)) == status
     assert classify_proof(incident("PM-1", "unguarded", proof=proof)) is None

@@ -17,9 +17,10 @@ from pytest_postmortem.pysource.marker_index import (
     find_linked_incidents,
     find_unread_links,
 )
+from pytest_postmortem.report_model import COULD_RETURN_STATES, UNKNOWN_STATES
+from pytest_postmortem.reports.incident_facts import build_severity_ranking
 from pytest_postmortem.reports.markdown import escape_markdown, format_markdown_link
 from pytest_postmortem.reports.redaction import redact_postmortem
-from pytest_postmortem.reports.severity_order import build_severity_ranking
 from pytest_postmortem.text import join_some_texts, sanitize_line
 
 COMPARISON_FORMAT = 1
@@ -182,11 +183,7 @@ def _format_comparison_limits(comparison: Comparison) -> str:
     return f" among the {comparison.unchanged} that could be compared"
 
 
-UNKNOWN_STATES = ("not-run", "not-judged", "errored")
-"""States that don't say whether a test would notice."""
-
 WAIVED_STATES = ("declared", "exempt")
-UNGUARDED_STATES = ("unguarded", "skipped", "known-broken")
 MUTED_STATES = ("skipped", "known-broken")
 GUARDED_STATES = ("guarded", "failing")
 """States in which a test runs that notices the problem."""
@@ -250,7 +247,9 @@ class _ReportComparison:
         elif self._implied:
             self._add_loss(old, old)
         else:
-            self._add("removed" if old["state"] in UNGUARDED_STATES else "lost", old, GONE_REASON)
+            self._add(
+                "removed" if old["state"] in COULD_RETURN_STATES else "lost", old, GONE_REASON
+            )
 
     def add_appeared(self, new: Mapping[str, Any]) -> None:
         """Take an incident that the registry did not have before."""

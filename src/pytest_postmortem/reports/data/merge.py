@@ -10,7 +10,7 @@ import posixpath
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from pytest_postmortem.evaluation.evaluate import evaluate
 from pytest_postmortem.evaluation.gates import FRACTION_CODE, check_percentage, evaluate_gates
@@ -36,11 +36,13 @@ from pytest_postmortem.model import (
     Scope,
     ShowLevel,
     Strength,
-    Verdict,
     format_count,
     parse_iso_date,
 )
 from pytest_postmortem.report_model import Report
+from pytest_postmortem.reports.json_report import REGISTRY_KEYS
+
+Record = TypeVar("Record")
 
 LONG_AGO = "0001-01-01"
 
@@ -163,7 +165,7 @@ class _GatheredReports:
                 self.loose.append(self._add_linked_test(id, test, root))
         for data in document["findings"]:
             if data["code"] not in ("unknown-test", FRACTION_CODE):  # reported again, on the whole
-                finding = Finding(**{name: data[name] for name in Finding._fields})
+                finding = _restore_record(Finding, data)
                 path = finding.path and _prefix_path(root, finding.path)
                 self.findings[finding._replace(path=path)] = None
         self.declared.update(_prefix_nodeid(root, id) for id in document.get("declared", ()))
@@ -208,7 +210,7 @@ class _GatheredReports:
         origins = [source.document.get("registry") or {} for source in sources]
         lists = {
             name: tuple(dict.fromkeys(text for origin in origins for text in origin.get(name, ())))
-            for name in ("locations", "partial", "unreachable", "shrunk")
+            for name in REGISTRY_KEYS
         }
         return Registry(tuple(self.postmortems.values()), index, **lists)
 
@@ -277,12 +279,7 @@ def _merge_scopes(
     """Return how much of the suites all reports together saw; ``every`` is given, and counted."""
     scopes = [source.document["scope"] for source in sources]
     if len(sources) == 1 and expected in (None, len(every)):
-        fields: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in scopes[0].items()
-            if name in Scope._fields
-        }
-        return Scope(**fields)
+        return _restore_record(Scope, scopes[0])
     reasons = dict.fromkeys(_find_scope_gaps(sources))
     if expected is not None and len(every) < expected:
         names = ", ".join(source.name for source in every)
@@ -343,15 +340,10 @@ def _merge_policies(sources: Sequence[ReportSource], fail_under: float | None) -
     policies = [source.document["policy"] for source in sources]
     first = policies[0]
     days = [day for policy in policies if (day := parse_iso_date(policy["today"])) is not None]
-    return Policy(
+    return _restore_record(Policy, first)._replace(
         fail_under=first["fail_under"] if fail_under is None else fail_under,
-        require=tuple(first["require"]),
-        require_proof=tuple(first.get("require_proof", ())),
-        require_strength=first.get("require_strength"),
-        grace=first["grace"],
         since=parse_iso_date(first["since"]),
         today=max(days, default=None),
-        severities=tuple(first.get("severities", ())),
     )
 
 
@@ -369,49 +361,41 @@ def _describe_hidden_severities(policy: Policy, hidden: Collection[str]) -> Iter
 def _restore_postmortem(incident: Mapping[str, Any], root: str) -> Postmortem:
     """Return the post-mortem, its paths as they are from the top of all roots."""
     path = incident.get("path")
-    declared, exempt = bool(incident.get("declared")), bool(incident.get("exempt"))
-    return Postmortem(
-        id=incident["id"],
-        title=incident["title"],
-        url=incident["url"],
+    items = incident["action_items"]
+    declares, declared = incident.get("declares", ()), bool(incident.get("declared"))
+    return replace(
+        _restore_record(Postmortem, incident),
         path=path and _prefix_path(root, path),
-        line=incident.get("line"),
         date=_restore_date(incident),
-        severity=incident["severity"],
-        status=incident.get("status"),
-        tags=tuple(incident.get("tags", ())),
-        owner=incident.get("owner"),
-        root_cause=incident.get("root_cause"),
-        whys=tuple(incident.get("whys", ())),
         problem_class=incident["class"],
-        aliases=tuple(incident.get("aliases", ())),
-        service=tuple(incident.get("service", ())),
-        recurs=incident.get("recurs"),
-        fix=tuple(incident.get("fix", ())),
         patch=HIDDEN_PATCH if incident.get("provable") and not incident.get("fix") else None,
         guarded_by=tuple(map(Guard, incident.get("guarded_by") or ["something else"] * declared)),
-        exempt=exempt,
         reason=incident["reason"] if incident["state"] == "exempt" else None,
-        until=incident.get("until"),
-        tests=tuple(_prefix_nodeid(root, nodeid) for nodeid in incident.get("declares", ())),
-        action_items=tuple(ActionItem(**item) for item in incident["action_items"]),
-        show=incident.get("show", "all"),
+        tests=tuple(_prefix_nodeid(root, nodeid) for nodeid in declares),
+        action_items=tuple(_restore_record(ActionItem, item) for item in items),
     )
 
 
 def _restore_proof(data: Mapping[str, Any]) -> Proof:
     """Return a proof; an unknown verdict counts as inconclusive."""
-    verdict: Verdict = data["verdict"] if data["verdict"] in VERDICTS else "inconclusive"
-    outdated = bool(data.get("outdated"))
-    strength = data.get("strength")
-    return Proof(
-        verdict,
-        parse_iso_date(data["day"]),
-        data["fix"],
-        data["reason"],
-        outdated,
-        strength and Strength(strength["noticed"], strength["missed"], strength["outdated"]),
+    return _restore_record(Proof, data)._replace(
+        verdict=data["verdict"] if data["verdict"] in VERDICTS else "inconclusive",
+        day=parse_iso_date(data["day"]),
+        strength=data.get("strength") and _restore_record(Strength, data["strength"]),
     )
+
+
+def _restore_record(kind: type[Record], data: Mapping[str, Any]) -> Record:
+    """Return a record of a report, without fields of later versions."""
+    build: Any = kind
+    record: Record = build(
+        **{
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in data.items()
+            if name in build.__annotations__
+        }
+    )
+    return record
 
 
 def _restore_date(incident: Mapping[str, Any]) -> str | None:

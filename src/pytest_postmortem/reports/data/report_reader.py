@@ -11,24 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from pytest_postmortem.errors import Problem, ReportError
-from pytest_postmortem.model import Finding, parse_iso_date
+from pytest_postmortem.model import Finding, Policy, Scope, parse_iso_date
+from pytest_postmortem.report_model import Report, Totals
 from pytest_postmortem.reports.data.junit import parse_junit_report
 from pytest_postmortem.reports.data.merge import ReportSource
+from pytest_postmortem.reports.json_report import REPORT_FORMAT, build_report_document
 
-READABLE_REPORT_FORMAT = 1
 MAX_REPORT_SIZE = 500_000_000
 REPORT_UNREADABLE = "Couldn't read report"
 REQUIRED_REPORT_KEYS = ("scope", "totals", "policy", "incidents", "findings", "gates")
 
-EMPTY_REPORT_DOCUMENT: Mapping[str, Any] = {
-    "format": READABLE_REPORT_FORMAT,
-    "scope": {"kind": "full", "reasons": [], "root": "", "files": [], "expected": None},
-    "policy": {"fail_under": None, "require": [], "since": None, "grace": 0, "today": None},
-    "incidents": [],
-    "findings": [],
-    "gates": [],
-    "missing": "no registry",
-}
+EMPTY_REPORT_DOCUMENT = build_report_document(
+    Report((), Totals(), Scope(), Policy(), missing="no registry")
+)
 """What a report says that knows no incident."""
 
 
@@ -85,10 +80,10 @@ def _parse_report_document(path: Path, data: bytes) -> Mapping[str, Any]:
         raise _build_report_error(path, "it is neither JSON nor XML", remedy) from None
     if not isinstance(document, dict) or "format" not in document:
         raise _build_report_error(path, "it is not a report of pytest-postmortem", remedy)
-    if document["format"] != READABLE_REPORT_FORMAT:
+    if document["format"] != REPORT_FORMAT:
         raise _build_report_error(
             path,
-            f"its format is {document['format']!r}, and {READABLE_REPORT_FORMAT} is understood",
+            f"its format is {document['format']!r}, and {REPORT_FORMAT} is understood",
             "use the version of pytest-postmortem that wrote it, or a newer one",
         )
     if "points" in document and "commits" in document:

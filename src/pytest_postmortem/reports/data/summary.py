@@ -5,28 +5,31 @@ All of it is computed from the plain data of JSON reports, so that every format 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timezone
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pytest_postmortem.evaluation.evaluate import normalize_severity
-from pytest_postmortem.evaluation.gates import count_days_past_grace
-from pytest_postmortem.model import PROVEN_VERDICTS, Policy, format_count, parse_iso_date
-from pytest_postmortem.report_model import COULD_RETURN_STATES
-from pytest_postmortem.reports.data.report_times import find_report_time, sort_reports_by_time
-from pytest_postmortem.reports.severity_order import SeverityRank, build_severity_ranking
+from pytest_postmortem.model import format_count, parse_iso_date
+from pytest_postmortem.report_model import UNKNOWN_STATES
+from pytest_postmortem.reports.incident_facts import (
+    ProofStatus,
+    SeverityRank,
+    build_severity_ranking,
+    classify_proof,
+    compute_days_past_grace,
+    could_return,
+    is_open,
+    is_past_grace,
+)
+from pytest_postmortem.text import shorten_text
 
 if TYPE_CHECKING:
     from pytest_postmortem.reports.data.compare import Comparison
 
 ReportData = Mapping[str, Any]
-
-ProofStatus = Literal["proven", "hollow", "outdated", "none"]
-
-UNKNOWN_STATES = ("errored", "not-run", "not-judged")
-"""The states that do not say whether a test would notice."""
 
 STATE_REASONS: Mapping[str, str] = {
     "failing": "test fails",
@@ -45,53 +48,13 @@ STEP_KINDS = (
 )
 """The kinds of what to do next, as they follow a count."""
 
+LONG_AGO = datetime.min.replace(tzinfo=timezone.utc)
+
+LONGEST_NAME = 20
+"""The length at which a name, such as a severity, is cut in a sentence."""
+
 HOLLOW_REASON = "test passes without its fix"
 REMOVED_REASON = "post-mortem removed from the registry"
-
-
-def could_return(incident: ReportData) -> bool:
-    """Say whether a required incident could return, and no test would notice."""
-    return bool(incident.get("required", True)) and incident["state"] in COULD_RETURN_STATES
-
-
-def is_open(incident: ReportData) -> bool:
-    """Say whether a required incident could return, or has a test that fails."""
-    failing = incident["state"] == "failing" and bool(incident.get("required", True))
-    return failing or could_return(incident)
-
-
-def compute_days_past_grace(incident: ReportData, policy: ReportData) -> int | None:
-    """Return how many days ago the grace of an incident ended, at most 0 while it has some.
-
-    None where the report or the incident has no date.
-    """
-    today, grace = parse_iso_date(policy.get("today")), int(policy.get("grace") or 0)
-    day = parse_iso_date(incident.get("date"))
-    return count_days_past_grace(day, Policy(today=today, grace=grace))
-
-
-def is_past_grace(incident: ReportData, policy: ReportData) -> bool:
-    """Say whether an open incident has no grace left; as in the gates, one without a date has
-    none.
-    """
-    days = compute_days_past_grace(incident, policy)
-    return is_open(incident) and (days is None or days > 0)
-
-
-def classify_proof(incident: ReportData) -> ProofStatus | None:
-    """Return the kind of proof of an incident, None where no test is linked to it.
-
-    ``hollow`` means that its tests pass without the fix; a verdict that says neither is ``none``.
-    """
-    if not incident["tests"]:
-        return None
-    proof = incident.get("proof") or {}
-    verdict = proof.get("verdict")
-    if verdict in (*PROVEN_VERDICTS, "not-proven") and proof.get("outdated"):
-        return "outdated"
-    if verdict == "not-proven":
-        return "hollow"
-    return "proven" if verdict in PROVEN_VERDICTS else "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +127,6 @@ class ReportSummary:
     document: ReportData
     earlier: Sequence[ReportData] = ()
     past: ReportData | None = None
-    _comparisons: dict[int, Comparison] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def rank(self) -> Callable[[str | None], SeverityRank]:
@@ -174,13 +136,24 @@ class ReportSummary:
     @cached_property
     def before(self) -> ReportData | None:
         """The report before: the newest one of a whole suite, or else the newest."""
-        whole = [each for each in self.earlier if each["scope"]["kind"] == "full"]
-        return next(iter([*whole[-1:], *self.earlier[-1:]]), None)
+        _, whole, _ = self._changes[-1]
+        return whole or next(reversed(self.earlier), None)
+
+    @cached_property
+    def _changes(self) -> Sequence[tuple[ReportData, ReportData | None, Comparison | None]]:
+        """All reports, oldest first, each with the last whole one before it and what changed."""
+        changes = []
+        base: ReportData | None = None
+        for report in (*self.earlier, self.document):
+            changes.append((report, base, _compare_two_reports(base, report)))
+            base = report if report["scope"]["kind"] == "full" else base
+        return changes
 
     @cached_property
     def comparison(self) -> Comparison | None:
         """The changes since the report before, None without one."""
-        return _compare_two_reports(self.before, self.document) if self.before else None
+        _, _, change = self._changes[-1]
+        return change or _compare_two_reports(self.before, self.document)
 
     @cached_property
     def lost(self) -> tuple[str, ...]:
@@ -282,32 +255,18 @@ class ReportSummary:
     @cached_property
     def course(self) -> tuple[CoursePoint, ...]:
         """The reports over time, oldest first; losses are those since the last whole report."""
-        points = []
-        base: ReportData | None = None
-        for report in (*self.earlier, self.document):
-            change = self._compare(base, report)
-            points.append(
-                CoursePoint(
-                    find_report_time(report),
-                    report["totals"]["required"],
-                    report["totals"]["linked"],
-                    report["totals"]["guarded"],
-                    report["totals"]["percent"],
-                    _list_changed_ids(change, "lost"),
-                    _list_changed_ids(change, "failing"),
-                )
+        return tuple(
+            CoursePoint(
+                find_report_time(report),
+                report["totals"]["required"],
+                report["totals"]["linked"],
+                report["totals"]["guarded"],
+                report["totals"]["percent"],
+                _list_changed_ids(change, "lost"),
+                _list_changed_ids(change, "failing"),
             )
-            base = report if report["scope"]["kind"] == "full" else base
-        return tuple(points)
-
-    def _compare(self, base: ReportData | None, head: ReportData) -> Comparison | None:
-        if base is None:
-            return None
-        if base is self.before and head is self.document:
-            return self.comparison
-        if id(head) not in self._comparisons:
-            self._comparisons[id(head)] = _compare_two_reports(base, head)
-        return self._comparisons[id(head)]
+            for report, _, change in self._changes
+        )
 
     @cached_property
     def losses(self) -> Mapping[str, GuardLoss]:
@@ -316,16 +275,13 @@ class ReportSummary:
         A history from git names the commit; without one the reports say between which two it was.
         """
         losses: dict[str, GuardLoss] = {}
-        base: ReportData | None = None
-        for report in (*self.earlier, self.document):
-            change = self._compare(base, report)
-            commits = [_read_commit(each) for each in (report, base)]
+        for report, base, change in self._changes:
+            time = find_report_time(report)
+            loss = GuardLoss(time and time.date(), _read_commit(report), _read_commit(base))
             for id in (*_list_changed_ids(change, "lost"), *_list_changed_ids(change, "failing")):
-                time = find_report_time(report)
-                losses[id.casefold()] = GuardLoss(time and time.date(), commits[0], commits[1])
+                losses[id.casefold()] = loss
             for id in _list_changed_ids(change, "gained"):
                 losses.pop(id.casefold(), None)
-            base = report if report["scope"]["kind"] == "full" else base
         losses.update(_read_history_losses(self.past))
         return losses
 
@@ -412,7 +368,7 @@ class ReportSummary:
         count = sum(
             normalize_severity(each.get("severity") or "") == key for each in self.could_return
         )
-        name = f"{shorten_severity(severity)} incident" if severity else "incident"
+        name = f"{shorten_text(severity, LONGEST_NAME)} incident" if severity else "incident"
         return f"{format_count(count, name)} could return"
 
     def _describe_changes(self) -> str:
@@ -448,10 +404,34 @@ def _classify_step(step: NextStep) -> str:
     return {"failing": failing, "errored": errored}.get(step.incident["state"], returning)
 
 
-def shorten_severity(severity: str) -> str:
-    """Return a severity that fits into a sentence."""
-    text = " ".join(severity.split())
-    return text if len(text) <= 20 else f"{text[:19]}…"
+def find_report_time(document: ReportData) -> datetime | None:
+    """Return when the run of a JSON report began, in UTC, None if it has no date at all.
+
+    Reports before 0.2.0, and those of joined runs, have the day by which they were judged alone:
+    they are of its first moment.
+    """
+    return _parse_time((document.get("run") or {}).get("started")) or _find_judgement_day(document)
+
+
+def _parse_time(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat((text or "").replace("Z", "+00:00"))
+        return moment.replace(tzinfo=moment.tzinfo or timezone.utc).astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _find_judgement_day(document: ReportData) -> datetime | None:
+    day = parse_iso_date(document["policy"].get("today"))
+    return datetime(day.year, day.month, day.day, tzinfo=timezone.utc) if day else None
+
+
+def get_time_key(document: ReportData) -> tuple[datetime, datetime]:
+    """Return what JSON reports are sorted by: when the run began, then the day of its judgement.
+
+    Runs with the same ``SOURCE_DATE_EPOCH`` differ by the day alone.
+    """
+    return find_report_time(document) or LONG_AGO, _find_judgement_day(document) or LONG_AGO
 
 
 def describe_time_before(
@@ -479,13 +459,6 @@ def format_day(day: date, now: date | None = None, *, short: bool = False) -> st
     """Return a day in words, without its year if that is the one of ``now``."""
     text = f"{day.day} {MONTHS[day.month - 1][: 3 if short else None]}"
     return text if now and day.year == now.year else f"{text} {day.year}"
-
-
-def summarize_report(
-    document: ReportData, earlier: Iterable[ReportData] = (), past: ReportData | None = None
-) -> ReportSummary:
-    """Return the answers of a report; ``earlier`` are older ones in any order."""
-    return ReportSummary(document, tuple(sort_reports_by_time(earlier)), past)
 
 
 def summarize_classes(document: ReportData) -> tuple[ClassSummary, ...]:
@@ -533,7 +506,9 @@ def _find_year_before(today: date | None) -> date | None:
     return today.replace(year=today.year - 1, day=min(today.day, 28 if today.month == 2 else 31))
 
 
-def _compare_two_reports(base: ReportData, head: ReportData) -> Comparison:
+def _compare_two_reports(base: ReportData | None, head: ReportData) -> Comparison | None:
+    if base is None:
+        return None
     # It imports the readers of code, which a report alone does not need.
     from pytest_postmortem.reports.data.compare import compare_reports
 
