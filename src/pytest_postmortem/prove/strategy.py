@@ -15,7 +15,6 @@ from pytest_postmortem import git
 from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, Verdict
 from pytest_postmortem.prove import revert
 from pytest_postmortem.prove.additions import AdditionsOfFix, find_additions, has_only_additions
-from pytest_postmortem.prove.checkout_at_fix import ReplayError
 from pytest_postmortem.prove.diagnose import NamesOfFix, collect_names_of_fix, read_source_text
 from pytest_postmortem.prove.experiment import (
     FRESH_RUNS,
@@ -53,7 +52,6 @@ from pytest_postmortem.prove.today import (
     run_tests_today,
     run_with_module_path,
 )
-from pytest_postmortem.prove.transplant import TransplantError
 from pytest_postmortem.prove.trial import AttemptResult, RaisedFailure, Trial
 from pytest_postmortem.prove.verdict import (
     DECIDED_VERDICTS,
@@ -203,7 +201,7 @@ class Prover:
                 if way == "replay" and today is not None and not today.others:
                     raise FixError(f"today {today.reason}")
                 proved = self._try_strategy(way, case, fix, proofs, today)
-            except (FixError, TransplantError, ReplayError) as error:
+            except FixError as error:
                 notes.append(f"{way}: {error}")
                 if isinstance(error, FixNotInHeadError):
                     notes = [str(error)]
@@ -262,7 +260,7 @@ class Prover:
             return proved
         try:
             copied = self._try_strategy("patch", case, fix, [], copied=True)
-        except (FixError, ReplayError) as error:
+        except FixError as error:
             copied = replace(proved, judged=IncidentVerdict("inconclusive", str(error)))
         if copied.judged.verdict in (*PROVEN_VERDICTS, "weak"):
             return copied
