@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from prove_repository import Repository
+from pytest_postmortem.proofs import MutantFinding
 from pytest_postmortem.prove.diagnose import NamesOfFix
 from pytest_postmortem.prove.fix_parts import find_lines_today, revert_parts_one_by_one
 from pytest_postmortem.prove.mutants import Mutant
@@ -20,7 +21,6 @@ from pytest_postmortem.prove.revert import FixVersions
 from pytest_postmortem.prove.strength import (
     ENDLESS,
     FixMutant,
-    MutantFinding,
     choose_mutants,
     find_fix_mutants,
     judge_mutant_run,

@@ -13,6 +13,7 @@ from time import monotonic
 
 from pytest_postmortem import git
 from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, Verdict
+from pytest_postmortem.proofs import FixStrength
 from pytest_postmortem.prove import revert
 from pytest_postmortem.prove.additions import AdditionsOfFix, find_additions, has_only_additions
 from pytest_postmortem.prove.diagnose import NamesOfFix, collect_names_of_fix, read_source_text
@@ -42,7 +43,6 @@ from pytest_postmortem.prove.reverted_files import (
 from pytest_postmortem.prove.runner import Runner, TestSelection
 from pytest_postmortem.prove.strength import (
     NO_TIME,
-    FixStrength,
     StrengthRequest,
     measure_strength,
 )
@@ -87,7 +87,8 @@ class IncidentProof:
     ``measure`` is what measures it. ``hang_seconds`` is the time after which a run counts as
     hanging, ``reverted_files`` the files of the fix that were reverted, and those that were not.
     ``is_copied`` means that the tests ran in another tree, ``read_files`` are files of the fix that
-    they opened past the import system.
+    they opened past the import system. ``title`` is the incident's. ``since`` is the day of a
+    reused verdict, None for a new one; ``changed`` is an input that was written during the runs.
     """
 
     id: str
@@ -103,6 +104,14 @@ class IncidentProof:
     reverted_files: RevertedFiles = UNKNOWN_FILES
     is_copied: bool = False
     read_files: tuple[str, ...] = ()
+    title: str = ""
+    since: str | None = None
+    changed: str | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on the incident."""
+        return self.judged.verdict
 
 
 class Prover:
@@ -356,7 +365,8 @@ class Prover:
         def measure() -> FixStrength:
             strength = measure_strength(experiment, versions, fix_names, nodeids, request, advance)
             top = f"{versions.tree or self._checkout.top}{os.sep}"
-            return strength.relative_to(top)
+            mutants = (replace(own, path=own.path.removeprefix(top)) for own in strength.mutants)
+            return replace(strength, mutants=tuple(mutants))
 
         return measure
 

@@ -11,13 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from time import monotonic
-from typing import Literal
 
+from pytest_postmortem.proofs import FixStrength, MutantFinding, MutantResult
 from pytest_postmortem.prove.diagnose import NamesOfFix, classify_failure, read_source_text
 from pytest_postmortem.prove.effective_lines import find_changed_ranges
 from pytest_postmortem.prove.experiment import Experiment
@@ -50,8 +50,6 @@ ENDLESS = "does not end"
 NO_TIME = "no time is left: give a longer --incident-timeout"
 """Why a mutant did not run."""
 
-MutantFinding = Literal["noticed", "missed", "not reached", "invalid"]
-
 Texts = Mapping[str, str | None]
 
 
@@ -61,49 +59,6 @@ class StrengthRequest:
 
     mutants: int = DEFAULT_MUTANTS
     jobs: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class MutantResult:
-    """A change to a line of the fix, and whether the linked tests noticed it."""
-
-    path: str
-    line: int
-    kind: str
-    before: str
-    after: str
-    found: MutantFinding
-    why: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class FixStrength:
-    """The strength of a proof. ``made`` is the number of mutants, of which a sample ran.
-
-    ``problem`` is why it could not be measured. A stored strength has only missed ``mutants``.
-    """
-
-    counts: Mapping[MutantFinding, int] = field(default_factory=dict)
-    mutants: tuple[MutantResult, ...] = ()
-    made: int = 0
-    limit: int = DEFAULT_MUTANTS
-    problem: str = ""
-    seconds: float = 0.0
-
-    def relative_to(self, top: str) -> FixStrength:
-        """Return the strength with paths below a folder."""
-        mutants = (replace(each, path=each.path.removeprefix(top)) for each in self.mutants)
-        return replace(self, mutants=tuple(mutants))
-
-    @property
-    def noticed(self) -> int:
-        """The number of mutants with which a test failed."""
-        return self.counts.get("noticed", 0)
-
-    @property
-    def missed(self) -> int:
-        """The number of mutants that ran, and with which every test passed."""
-        return self.counts.get("missed", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,18 +86,23 @@ def measure_strength(
     mutants = list(find_fix_mutants(versions))
     chosen = choose_mutants(mutants, request.mutants)
     if not chosen:
-        return FixStrength(limit=request.mutants, problem="its lines have nothing to change")
+        return FixStrength(problem="its lines have nothing to change")
     with ExitStack() as resources:
         runs = MutantRuns(experiment, nodeids, resources)
         control = runs.run_control(read_texts_today(versions), _list_marks(chosen))
         if control is None:
-            return FixStrength(
-                limit=request.mutants, problem="the tests do not pass in a run of their own"
-            )
+            return FixStrength(problem="the tests do not pass in a run of their own")
         results = _run_mutants(runs, control, chosen, fix_names, request.jobs, advance)
     counts = Counter(result.found for result in results)
     return FixStrength(
-        counts, tuple(results), len(mutants), request.mutants, seconds=monotonic() - start
+        counts["noticed"],
+        counts["missed"],
+        counts["not reached"],
+        counts["invalid"],
+        len(mutants),
+        request.mutants,
+        mutants=tuple(results),
+        seconds=monotonic() - start,
     )
 
 
