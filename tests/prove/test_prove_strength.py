@@ -15,7 +15,7 @@ import pytest
 from prove_repository import Repository
 from pytest_postmortem.proofs import MutantFinding
 from pytest_postmortem.prove.diagnose import NamesOfFix
-from pytest_postmortem.prove.fix_parts import find_lines_today, revert_parts_one_by_one
+from pytest_postmortem.prove.fix_lines import find_lines_today, revert_parts_one_by_one
 from pytest_postmortem.prove.mutants import Mutant
 from pytest_postmortem.prove.revert import FixVersions
 from pytest_postmortem.prove.strength import (

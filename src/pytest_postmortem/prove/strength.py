@@ -19,9 +19,12 @@ from time import monotonic
 
 from pytest_postmortem.proofs import FixStrength, MutantFinding, MutantResult
 from pytest_postmortem.prove.diagnose import NamesOfFix, classify_failure, read_source_text
-from pytest_postmortem.prove.effective_lines import find_changed_ranges
 from pytest_postmortem.prove.experiment import Experiment
-from pytest_postmortem.prove.fix_parts import find_lines_today, revert_parts_one_by_one
+from pytest_postmortem.prove.fix_lines import (
+    find_changed_ranges,
+    find_lines_today,
+    revert_parts_one_by_one,
+)
 from pytest_postmortem.prove.mutants import (
     CodeVersions,
     Mutant,
