@@ -246,15 +246,14 @@ def _prove_cases(
         where = RunLocation(workspace.top, workspace.root, Path.cwd(), checkout.config.inipath)
         jobs = min(request.jobs, len(cases))
         manager = checkout.config.pluginmanager
-        as_module = os.path.basename(sys.argv[0]) == "__main__.py"
         runner = Runner(
             create_shadow_environment(work / "env", interpreter),
             work,
             where,
             _compute_memory_limit(jobs),
             partial(_has_plugin, manager, interpreter),
-            as_module,
             reaper,
+            as_module=os.path.basename(sys.argv[0]) == "__main__.py",
         )
         marks = ("postmortem", *sorted(checkout.settings.markers))
         strength = request.strength and replace(request.strength, jobs=max(1, request.jobs // jobs))

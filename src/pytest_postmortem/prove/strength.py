@@ -10,7 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -232,7 +232,8 @@ class MutantRuns:
     def _open_server(self, packages: Sequence[str] | None) -> ForkServer | None:
         if packages is None:
             return None
-        return self._resources.enter_context(self._experiment.serve(self._nodeids, packages))
+        server = self._experiment.serve(self._nodeids, packages)
+        return self._resources.enter_context(closing(server))
 
     def open_servers(self, count: int) -> list[ForkServer | None]:
         """Return the processes for some parallel runs; None starts a process for each run.
