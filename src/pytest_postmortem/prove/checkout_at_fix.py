@@ -19,20 +19,22 @@ GENERATED_SUFFIXES = (".py", ".so", ".pyd", ".dylib")
 
 
 def find_commit_with_tests(
-    root: Path, top: Path, fix: Fix, nodeids: Sequence[str], names_then: Mapping[str, str] = {}
+    root: Path,
+    top: Path,
+    fix: Fix,
+    end: str,
+    nodeids: Sequence[str],
+    names_then: Mapping[str, str],
 ) -> tuple[str, dict[str, str]]:
     """Return a commit whose tree has a fix and its tests, and their node ids with those of today.
 
-    That is the end of the fix, or the commit that added the tests. ``nodeids`` are today's,
-    relative to ``root``; ``names_then`` has the node ids at the fix of those functions for which
-    they are known.
+    That is ``end``, the last commit of the fix, or the commit that added the tests. ``nodeids`` are
+    today's, relative to ``root``; ``names_then`` has the node ids at the fix of those functions for
+    which they are known.
 
     Raises:
         FixError: No commit has both.
     """
-    end = fix.steps[-1].after
-    if end is None:
-        raise FixError("the fix is not a commit")
     if not nodeids:
         raise FixError("it has no linked test")
     finder = _TestFinder(root, top, fix.of_kind("test"), names_then)

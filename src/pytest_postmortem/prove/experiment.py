@@ -109,10 +109,7 @@ class Experiment:
         self.modules: set[str] = set()
         self.read_files: set[str] = set()
         self.packages: tuple[str, ...] = ()
-        pairs = {
-            path: (versions.before.get(path) or "", text or "")
-            for path, text in versions.fixed.items()
-        }
+        pairs = {path: (old or "", new or "") for path, (old, new) in versions.pairs.items()}
         lines = find_effective_ranges(pairs)
         self._old: LineRanges = {path: old for path, (old, _) in lines.items() if old}
         self._new: LineRanges = {path: new for path, (_, new) in lines.items() if new}

@@ -143,6 +143,11 @@ class FixVersions:
     others: Mapping[Path, tuple[bytes | None, bytes | None]] = field(default_factory=dict)
 
     @property
+    def pairs(self) -> dict[str, tuple[str | None, str | None]]:
+        """The old and the fixed text of each Python file."""
+        return {path: (self.before.get(path), text) for path, text in self.fixed.items()}
+
+    @property
     def data_files(self) -> frozenset[str]:
         """The real paths of the files that are not Python."""
         return frozenset(map(str, self.others)) - {*self.fixed}
@@ -396,9 +401,12 @@ def revert_by_replay(
     Raises:
         FixError: No tree exists in which they could run.
     """
+    end = fix.steps[-1].after
+    if end is None:
+        raise FixError("the fix is not a commit")
     _require_uncompiled_files(fix)
     root, top = checkout.root, checkout.top
-    commit, nodeids_then = find_commit_with_tests(root, top, fix, nodeids, names_then)
+    commit, nodeids_then = find_commit_with_tests(root, top, fix, end, nodeids, names_then)
     present = export_tree(root, top, commit, folder)
     tree = Path(os.path.realpath(folder))
     fixed = {

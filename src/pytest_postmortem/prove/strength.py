@@ -221,7 +221,7 @@ class MutantRuns:
                 control = self.run(server, texts, marks)
             except ServerUnfitError:
                 continue
-            if _find_passing_tests(control) >= {*self._nodeids}:
+            if control.passing_tests() >= {*self._nodeids}:
                 self._packages, self._server = packages or (), server
                 self._limit = max(MIN_HANG_SECONDS, HANG_FACTOR * control.ended.seconds)
                 return control
@@ -257,14 +257,6 @@ class MutantRuns:
         return self._experiment.run_with_texts(
             server, self._nodeids, texts, marks or {}, self._limit, stop=stop
         )
-
-
-def _find_passing_tests(trial: Trial) -> set[str]:
-    return {
-        nodeid
-        for nodeid, attempts in trial.attempts.items()
-        if attempts and attempts[0].word == "passed"
-    }
 
 
 def _run_mutants(
@@ -360,7 +352,7 @@ def judge_part_run(trial: Trial, fix_names: NamesOfFix) -> tuple[MutantFinding, 
 
     A failure that comes from two halves which do not fit together is none.
     """
-    attempts = [trial.attempts[nodeid][0] for nodeid in trial.linked if trial.attempts.get(nodeid)]
+    attempts = trial.first_attempts().values()
     failed = [attempt for attempt in attempts if attempt.word in ("failed", "hung", "died")]
     for attempt in failed:
         if attempt.failure is None or _is_problem(attempt.failure, fix_names):
