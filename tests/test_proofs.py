@@ -18,9 +18,9 @@ from pytest_postmortem.files import PROOFS_FILENAME, find_proofs_file
 from pytest_postmortem.model import VERDICTS, Postmortem, Proof, Strength
 from pytest_postmortem.proofs import (
     STRENGTH_RULES_VERSION,
-    StoredMutant,
+    FixStrength,
+    MutantResult,
     StoredProof,
-    StoredStrength,
     StoredTestVerdict,
     find_current_proofs,
     format_fix_name,
@@ -110,8 +110,8 @@ def test_a_name_that_is_no_unicode_survives(tmp_path: Path) -> None:
     assert read_proofs_file(tmp_path / PROOFS_FILENAME)["PM-1"].files == ("a\udcff.py",)
 
 
-STRENGTH = StoredStrength(
-    5, 1, 2, 0, 60, 8, STRENGTH_RULES_VERSION, (StoredMutant("a.py", 3, "loop", "break", "pass"),)
+STRENGTH = FixStrength(
+    5, 1, 2, 0, 60, 8, STRENGTH_RULES_VERSION, (MutantResult("a.py", 3, "loop", "break", "pass"),)
 )
 
 

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pytest_postmortem import __version__
 from pytest_postmortem.errors import Problem, ProofsError
@@ -56,32 +56,40 @@ class StoredTestVerdict:
     text: str = ""
 
 
+MutantFinding = Literal["noticed", "missed", "not reached", "invalid"]
+
+
 @dataclass(frozen=True, slots=True)
-class StoredMutant:
-    """A change to a line of a fix that no linked test noticed."""
+class MutantResult:
+    """A change to a line of the fix, and whether the linked tests noticed it."""
 
     path: str
     line: int
     kind: str
     before: str
     after: str
+    found: MutantFinding = "missed"
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class StoredStrength:
-    """How many mutants of a fix the tests noticed, and the mutants that they missed.
+class FixStrength:
+    """How many mutants of a fix the tests noticed.
 
-    ``made`` is the number of all mutants, of which no more than ``limit`` ran.
+    ``made`` is the number of all mutants, of which no more than ``limit`` ran. ``problem`` is why
+    it could not be measured. A stored strength has only missed ``mutants``.
     """
 
-    noticed: int
-    missed: int
-    not_reached: int
-    invalid: int
-    made: int
-    limit: int
-    rules: int
-    mutants: tuple[StoredMutant, ...] = ()
+    noticed: int = 0
+    missed: int = 0
+    not_reached: int = 0
+    invalid: int = 0
+    made: int = 0
+    limit: int = 0
+    rules: int = STRENGTH_RULES_VERSION
+    mutants: tuple[MutantResult, ...] = ()
+    problem: str = ""
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +111,7 @@ class StoredProof:
     left: tuple[str, ...] = ()
     failing: int = 0
     further: int = 0
-    strength: StoredStrength | None = None
+    strength: FixStrength | None = None
 
 
 def read_proofs_file(path: Path) -> dict[str, StoredProof]:
@@ -168,13 +176,14 @@ def _parse_stored_proof(data: Mapping[str, Any]) -> StoredProof:
 
 
 STRENGTH_COUNTS = ("noticed", "missed", "not_reached", "invalid", "made", "limit", "rules")
+MUTANT_FACTS = ("path", "line", "kind", "before", "after")
 
 
-def _parse_strength(data: Mapping[str, Any] | None) -> StoredStrength | None:
+def _parse_strength(data: Mapping[str, Any] | None) -> FixStrength | None:
     if data is None:
         return None
     mutants = (
-        StoredMutant(
+        MutantResult(
             str(each["path"]),
             int(each["line"]),
             str(each["kind"]),
@@ -183,8 +192,16 @@ def _parse_strength(data: Mapping[str, Any] | None) -> StoredStrength | None:
         )
         for each in data["mutants"]
     )
-    counts = {name: int(data[name]) for name in STRENGTH_COUNTS}
-    return StoredStrength(**counts, mutants=tuple(mutants))
+    counts: dict[str, Any] = {name: int(data[name]) for name in STRENGTH_COUNTS}
+    return FixStrength(**counts, mutants=tuple(mutants))
+
+
+def _build_strength_document(strength: FixStrength) -> Mapping[str, Any]:
+    missed = (asdict(mutant) for mutant in strength.mutants if mutant.found == "missed")
+    return {
+        **{name: getattr(strength, name) for name in STRENGTH_COUNTS},
+        "mutants": [{name: facts[name] for name in MUTANT_FACTS} for facts in missed],
+    }
 
 
 def write_proofs_file(path: Path, kept: Mapping[str, StoredProof]) -> None:
@@ -214,7 +231,7 @@ def _build_stored_document(kept: StoredProof) -> Mapping[str, Any]:
         "left": list(kept.left),
         "failing": kept.failing,
         "further": kept.further,
-        "strength": kept.strength and asdict(kept.strength),
+        "strength": kept.strength and _build_strength_document(kept.strength),
         "files": list(kept.files),
         "tests": {
             nodeid: asdict(test_verdict) for nodeid, test_verdict in sorted(kept.tests.items())
@@ -246,7 +263,7 @@ def find_current_proofs(
     return proofs_by_id
 
 
-def _get_current_strength(stored: StoredStrength | None, outdated: bool) -> Strength | None:
+def _get_current_strength(stored: FixStrength | None, outdated: bool) -> Strength | None:
     if stored is None:
         return None
     outdated |= stored.rules != STRENGTH_RULES_VERSION

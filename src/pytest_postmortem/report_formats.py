@@ -9,7 +9,7 @@ the caller gives with it, and gets those that it names::
     comparison  a `Comparison`
     history     a `LinkHistory`
     scan        a `ScanResult`
-    proofs      the `ProofResult` of each incident    seconds, verbose
+    proofs      the `IncidentProof` of each incident  seconds, verbose
     check       a `LintResult`                    fallback: the path of a finding without one
 
 Every run of pytest imports this module, so it imports renderers only when they are called.

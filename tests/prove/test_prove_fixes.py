@@ -19,7 +19,6 @@ from pytest_postmortem.prove.fix import (
 )
 from pytest_postmortem.prove.fix_files import FileChange, Fix, FixFileKind
 from pytest_postmortem.prove.revert import Workspace, revert_by_units
-from pytest_postmortem.prove.transplant import TransplantError
 from repositories import commit, git, repository, said, write
 
 
@@ -384,6 +383,6 @@ def test_a_file_in_which_a_fix_changed_no_code_is_not_swapped(repo: Path) -> Non
 
     assert versions.fixed == {str(repo / "src/pay.py"): two.replace("1", "2")}
     assert versions.before == {str(repo / "src/pay.py"): two}
-    with pytest.raises(TransplantError) as caught:
+    with pytest.raises(FixError) as caught:
         revert_by_units(replace(fix, kinds={"src/shop.py": "source", "src/new.py": "source"}), here)
     assert str(caught.value) == "the fix only added new files, or changed no code"

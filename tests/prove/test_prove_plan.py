@@ -7,7 +7,6 @@ from fnmatch import fnmatch
 
 import pytest
 
-from pytest_postmortem.prove.effective_lines import find_changed_ranges
 from pytest_postmortem.prove.fix_files import (
     FileChange,
     Fix,
@@ -17,6 +16,7 @@ from pytest_postmortem.prove.fix_files import (
     find_import_roots,
     format_module_name,
 )
+from pytest_postmortem.prove.fix_lines import find_changed_ranges
 
 PRESENT = frozenset(
     (

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_postmortem.model import Verdict
 from pytest_postmortem.prove.diagnose import NamesOfFix
-from pytest_postmortem.prove.experiment import find_differing_lines
+from pytest_postmortem.prove.fix_lines import find_differing_lines
 from pytest_postmortem.prove.flakiness import RunCounts, judge_flaky_test, judge_repeated_runs
 from pytest_postmortem.prove.trial import AttemptResult, RaisedFailure
 from pytest_postmortem.prove.verdict import IncidentVerdict, TestVerdict

@@ -9,7 +9,7 @@ import pytest
 
 from prove_repository import Repository
 from pytest_postmortem.prove.child import import_hook, instrument
-from pytest_postmortem.prove.effective_lines import find_effective_ranges
+from pytest_postmortem.prove.fix_lines import find_effective_ranges
 
 OLD = "def f(x):\n    return x + 1\n"
 

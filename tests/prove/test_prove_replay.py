@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.prove.checkout_at_fix import ReplayError, TreeAtFix, export_tree_at_fix
-from pytest_postmortem.prove.fix import read_fix_from_patch, read_fix_from_revisions
+from pytest_postmortem.prove.fix import FixError, read_fix_from_patch, read_fix_from_revisions
 from pytest_postmortem.prove.fix_files import Fix, FixFileKind
+from pytest_postmortem.prove.revert import FixVersions, Workspace, revert_by_replay
 from repositories import Files, commit, disturb, repository, write
 
 LINES = "".join(f"line{n} = {n}\n" for n in range(1, 21))
@@ -64,15 +64,20 @@ def fix_of(repo: Path, *commits: str) -> Fix:
     return replace(read_fix_from_revisions(repo, commits), kinds=KINDS)
 
 
+def workspace(repo: Path, root: str = "") -> Workspace:
+    """Return a repository as the place of a proof; its files of today do not matter."""
+    return Workspace(repo, repo / root, frozenset(), lambda path: False)
+
+
 def replayed(
-    repo: Path, fix: Fix, nodeids: Sequence[str], folder: Path, root: str = ""
-) -> tuple[TreeAtFix, dict[str, str | None], dict[str, str | None]]:
+    repo: Path, fix: Fix, nodeids: Sequence[str], tree: Path, root: str = ""
+) -> tuple[FixVersions, dict[str, str | None], dict[str, str | None]]:
     """Return a replay, and its source with the fix and without it by paths in the tree."""
-    found = export_tree_at_fix(repo / root, repo, fix, nodeids, folder)
-    sides = (found.fixed, found.before)
+    found = revert_by_replay(fix, workspace(repo, root), nodeids, tree)
+    assert found.tree == tree
     fixed, before = (
-        {Path(path).relative_to(found.tree).as_posix(): text for path, text in side.items()}
-        for side in sides
+        {Path(path).relative_to(tree).as_posix(): text for path, text in side.items()}
+        for side in (found.fixed, found.before)
     )
     return found, fixed, before
 
@@ -93,8 +98,7 @@ def test_the_tree_is_that_of_the_fix(repo: Path, tmp_path: Path) -> None:
         repo, fix_of(repo, fix), ["tests/test_pay.py::test_once"], tmp_path / "tree"
     )
 
-    tree = found.tree
-    assert tree == tmp_path / "tree"
+    tree = tmp_path / "tree"
     assert found.nodeids == {NODEID: NODEID}
     assert found.roots == (str(tree / "src"),)
     assert fixed == {"src/shop/pay.py": FIXED, "src/shop/new.py": "new\n", "src/shop/old.py": None}
@@ -195,8 +199,8 @@ def test_a_name_then_that_is_known_is_looked_for(repo: Path, tmp_path: Path) -> 
     commit(repo, {"old/test_a.py": None, NODEID.partition("::")[0]: TEST.replace("once", "twice")})
     today, then = "tests/test_pay.py::test_twice", "old/test_a.py::test_once"
 
-    found = export_tree_at_fix(
-        repo, repo, fix_of(repo, fix), [f"{today}[1]"], tmp_path / "tree", {today: then}
+    found = revert_by_replay(
+        fix_of(repo, fix), workspace(repo), [f"{today}[1]"], tmp_path / "tree", {today: then}
     )
 
     assert found.nodeids == {then: today}
@@ -217,9 +221,9 @@ def test_the_section_of_an_old_setup_cfg_is_one_that_pytest_reads(
     """Since pytest 4, one named [pytest] ends a run before any test is collected."""
     fix = commit(repo, {"src/shop/pay.py": FIXED, "tests/test_pay.py": TEST, "setup.cfg": text})
 
-    found, _, _ = replayed(repo, fix_of(repo, fix), [NODEID], tmp_path / "tree")
+    replayed(repo, fix_of(repo, fix), [NODEID], tmp_path / "tree")
 
-    assert (found.tree / "setup.cfg").read_text() == exported
+    assert (tmp_path / "tree" / "setup.cfg").read_text() == exported
 
 
 def test_a_rootdir_below_the_top_is_below_the_tree(repo: Path, tmp_path: Path) -> None:
@@ -234,7 +238,7 @@ def test_a_rootdir_below_the_top_is_below_the_tree(repo: Path, tmp_path: Path) -
     )
 
     assert found.nodeids == {NODEID: NODEID}
-    assert found.roots == (str(found.tree / "backend"),)
+    assert found.roots == (str(tmp_path / "tree" / "backend"),)
     assert list(fixed) == ["backend/app/pay.py"]
 
 
@@ -248,11 +252,10 @@ def test_what_a_build_has_left_is_there_too(repo: Path, tmp_path: Path) -> None:
     }
     write(repo, {**built, "src/later/_version.py": "1\n", "src/later/a.py": "1\n"})
 
-    found, _, _ = replayed(
-        repo, fix_of(repo, fix), ["tests/test_pay.py::test_once"], tmp_path / "tree"
-    )
+    tree = tmp_path / "tree"
+    replayed(repo, fix_of(repo, fix), ["tests/test_pay.py::test_once"], tree)
 
-    there = {path.relative_to(found.tree).as_posix() for path in found.tree.rglob("*.*")}
+    there = {path.relative_to(tree).as_posix() for path in tree.rglob("*.*")}
     assert there == {
         *(".gitignore", "src/shop/__init__.py", "src/shop/old.py", "src/shop/page.html"),
         *("src/shop/pay.py", "src/shop/_version.py", "src/shop/fast.so", "tests/test_pay.py"),
@@ -271,11 +274,9 @@ def test_what_was_committed_then_is_not_replaced_by_what_a_build_left(
     commit(repo, {"src/shop/_version.py": None, ".gitignore": "_version.py\n"})
     write(repo, {"src/shop/_version.py": "today\n"})
 
-    found, _, _ = replayed(
-        repo, fix_of(repo, fix), ["tests/test_pay.py::test_once"], tmp_path / "tree"
-    )
+    replayed(repo, fix_of(repo, fix), ["tests/test_pay.py::test_once"], tmp_path / "tree")
 
-    assert (found.tree / "src/shop/_version.py").read_text() == "then\n"
+    assert (tmp_path / "tree" / "src/shop/_version.py").read_text() == "then\n"
 
 
 @pytest.mark.parametrize(
@@ -311,8 +312,8 @@ def test_there_may_be_no_tree_in_which_the_tests_could_run(
     """It is said why."""
     fix = commit(repo, {"src/shop/pay.py": FIXED, **files})
 
-    with pytest.raises(ReplayError) as caught:
-        export_tree_at_fix(repo, repo, fix_of(repo, fix), nodeids, tmp_path / "tree")
+    with pytest.raises(FixError) as caught:
+        revert_by_replay(fix_of(repo, fix), workspace(repo), nodeids, tmp_path / "tree")
 
     assert str(caught.value) == why
 
@@ -323,8 +324,8 @@ def test_a_test_that_came_before_the_fix_and_went_is_not_found(repo: Path, tmp_p
     commit(repo, {"tests/test_pay.py": None})
     fix = commit(repo, {"src/shop/pay.py": FIXED})
 
-    with pytest.raises(ReplayError, match="has both the test and the fix"):
-        export_tree_at_fix(repo, repo, fix_of(repo, fix), [NODEID], tmp_path / "tree")
+    with pytest.raises(FixError, match="has both the test and the fix"):
+        revert_by_replay(fix_of(repo, fix), workspace(repo), [NODEID], tmp_path / "tree")
 
 
 def test_source_that_changed_before_the_test_came_can_not_be_taken_back(
@@ -334,8 +335,8 @@ def test_source_that_changed_before_the_test_came_can_not_be_taken_back(
     fix = commit(repo, {"src/shop/pay.py": FIXED})
     commit(repo, {"src/shop/pay.py": FIXED.replace("line8", "LINE8"), "tests/test_pay.py": TEST})
 
-    with pytest.raises(ReplayError) as caught:
-        export_tree_at_fix(repo, repo, fix_of(repo, fix), [NODEID], tmp_path / "tree")
+    with pytest.raises(FixError) as caught:
+        revert_by_replay(fix_of(repo, fix), workspace(repo), [NODEID], tmp_path / "tree")
 
     assert str(caught.value) == "the source was different when the test was added"
 
@@ -345,9 +346,9 @@ def test_a_patch_has_no_tree(repo: Path, tmp_path: Path) -> None:
     patch = "--- a/src/shop/pay.py\n+++ b/src/shop/pay.py\n@@ -1 +1 @@\n-line1 = 1\n+one\n"
     write(repo, {"x.patch": patch})
 
-    with pytest.raises(ReplayError) as caught:
-        export_tree_at_fix(
-            repo, repo, read_fix_from_patch(repo, "x.patch", [repo]), [NODEID], tmp_path / "tree"
-        )
+    fix = read_fix_from_patch(repo, "x.patch", [repo])
+
+    with pytest.raises(FixError) as caught:
+        revert_by_replay(fix, workspace(repo), [NODEID], tmp_path / "tree")
 
     assert str(caught.value) == "the fix is not a commit"

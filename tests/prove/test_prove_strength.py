@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from prove_repository import Repository
+from pytest_postmortem.proofs import MutantFinding
 from pytest_postmortem.prove.diagnose import NamesOfFix
-from pytest_postmortem.prove.fix_parts import find_lines_today, revert_parts_one_by_one
+from pytest_postmortem.prove.fix_lines import find_lines_today, revert_parts_one_by_one
 from pytest_postmortem.prove.mutants import Mutant
 from pytest_postmortem.prove.revert import FixVersions
 from pytest_postmortem.prove.strength import (
     ENDLESS,
     FixMutant,
-    MutantFinding,
     choose_mutants,
     find_fix_mutants,
     judge_mutant_run,

@@ -11,7 +11,8 @@ from types import ModuleType
 import pytest
 
 from pytest_postmortem.prove.ast_units import UnitText, parse_code_units, split_source_lines
-from pytest_postmortem.prove.transplant import TransplantedText, TransplantError, transplant_units
+from pytest_postmortem.prove.fix import FixError
+from pytest_postmortem.prove.transplant import TransplantedText, transplant_units
 
 PLACES = """\
 class A(Newer):
@@ -589,7 +590,7 @@ CHAIN = "".join(f"def h{n}(): return h{n + 1}()\n" for n in range(30))
 )
 def test_what_has_no_place_today_is_said(old: str, new: str, today: str, why: str) -> None:
     """It is better to know nothing than to swap something else."""
-    with pytest.raises(TransplantError) as caught:
+    with pytest.raises(FixError) as caught:
         transplant_units(old, new, today)
 
     assert str(caught.value) == why

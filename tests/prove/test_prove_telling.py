@@ -11,10 +11,10 @@ from markdown_it import MarkdownIt
 from page_documents import HOSTILE
 from pytest_postmortem import __version__
 from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, Verdict
+from pytest_postmortem.proofs import FixStrength, MutantResult
 from pytest_postmortem.prove import output
-from pytest_postmortem.prove.output import NOTHING_TO_PROVE, ProofResult
+from pytest_postmortem.prove.output import NOTHING_TO_PROVE
 from pytest_postmortem.prove.strategy import IncidentProof
-from pytest_postmortem.prove.strength import FixStrength, MutantFinding, MutantResult
 from pytest_postmortem.prove.verdict import IncidentVerdict, TestVerdict
 
 IT = "tests/test_checkout.py::test_retry_charges_once"
@@ -35,12 +35,12 @@ def told(
     further: tuple[int, int] = (0, 0),
     notes: tuple[str, ...] = (),
     strength: FixStrength | None = None,
-) -> ProofResult:
+) -> IncidentProof:
     """Return a verdict on one test, or on those that are given."""
     own = (TestVerdict(IT, verdict, message),) if tests is None else tests
     judged = IncidentVerdict(verdict, message, own, *further)
-    return ProofResult(
-        IncidentProof(id, fix, judged, "patch", notes, 1.234, strength=strength), title, since
+    return IncidentProof(
+        id, fix, judged, "patch", notes, 1.234, strength=strength, title=title, since=since
     )
 
 
@@ -255,8 +255,7 @@ MUTANTS = (
     MutantResult("src/shop.py", 9, "comparison", "if a > 0:", "if a >= 0:", "missed"),
     MutantResult("src/cart.py", 1, "loop", "break", "continue", "noticed", "does not end"),
 )
-COUNTS: dict[MutantFinding, int] = {"noticed": 3, "missed": 2, "not reached": 1, "invalid": 1}
-STRENGTH = FixStrength(COUNTS, MUTANTS, 60, seconds=2.345)
+STRENGTH = FixStrength(3, 2, 1, 1, 60, mutants=MUTANTS, seconds=2.345)
 
 
 def test_what_no_test_notices_is_shown_with_the_strength() -> None:
@@ -454,7 +453,7 @@ def test_hostile_text_is_but_text(text: str) -> None:
     """Wherever it stands: no escape reaches a terminal, no command and no tag is made."""
     test = TestVerdict(f"t.py::{text}", "not-proven", text)
     mutant = MutantResult(text, 1, text, text, text, "missed", text)
-    strength = FixStrength({"missed": 1}, (mutant,), 1)
+    strength = FixStrength(missed=1, made=1, mutants=(mutant,))
     own = told(
         text, "not-proven", text, tests=(test, test), fix=text, title=text, since=text,
         notes=(text,), strength=strength,
@@ -484,7 +483,7 @@ SHAPE = (
                     "a",
                     "proven",
                     "b",
-                    strength=FixStrength({"missed": 1}, MUTANTS[:1], 1),
+                    strength=FixStrength(missed=1, made=1, mutants=MUTANTS[:1]),
                 )
             ]
         )

@@ -193,7 +193,7 @@ class CiJob:
             results = prove_new_incidents(self._arguments, base, effort)
         self._proofs = build_proofs_document(results)
         if results:
-            seconds = sum(result.incident_proof.seconds for result in results)
+            seconds = sum(result.seconds for result in results)
             print(render_report("proofs", "term", results, seconds=seconds, verbose=False), end="")
         self._statuses["proofs"] = compute_proof_status(results, strict=False)
 

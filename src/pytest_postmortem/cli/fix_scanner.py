@@ -23,7 +23,7 @@ from pytest_postmortem.model import Postmortem, Registry
 from pytest_postmortem.proofs import shorten_revision
 from pytest_postmortem.prove.fix import read_fix_from_revisions
 from pytest_postmortem.prove.fix_files import Fix
-from pytest_postmortem.prove.output import ProofResult
+from pytest_postmortem.prove.strategy import IncidentProof
 from pytest_postmortem.prove.today import ProofCase
 from pytest_postmortem.pysource.marker_index import LinkedIncident, find_linked_incidents
 from pytest_postmortem.registry.postmortem_text import read_incident_lines
@@ -269,7 +269,7 @@ class FixScanner:
         ]
         prove_request = ProveRequest(jobs=request.jobs, again=request.again, python=request.python)
         results = prove_subjects(self.checkout, self.workspace, prove_request, subjects)
-        result_by_key = {result.incident_proof.id: result for result in results}
+        result_by_key = {result.id: result for result in results}
         findings = (
             _add_proof(finding, result_by_key.get(_format_proof_key(finding.id)))
             for finding in scan.findings
@@ -303,11 +303,11 @@ def _format_proof_key(id: str) -> str:
     return f"scan {id}"
 
 
-def _add_proof(finding: FixFinding, result: ProofResult | None) -> FixFinding:
+def _add_proof(finding: FixFinding, result: IncidentProof | None) -> FixFinding:
     """Return a finding with the verdicts on its tests."""
     if result is None:
         return finding
-    judged = result.incident_proof.judged
+    judged = result.judged
     tests = []
     for candidate in finding.tests:
         own = [

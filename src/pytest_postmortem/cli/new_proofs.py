@@ -18,7 +18,7 @@ from pytest_postmortem.cli.submodules import find_file_contents
 from pytest_postmortem.files import read_file_bytes
 from pytest_postmortem.model import Postmortem, Registry
 from pytest_postmortem.prove.experiment import RunBudget
-from pytest_postmortem.prove.output import ProofResult
+from pytest_postmortem.prove.strategy import IncidentProof
 from pytest_postmortem.pysource.changed_tests import find_changed_tests
 from pytest_postmortem.pysource.marker_index import LinkedIncident, find_linked_incidents
 
@@ -30,7 +30,7 @@ DOUBTED_FIX = (
 
 def prove_new_incidents(
     arguments: Sequence[str], base: str, effort: RunBudget
-) -> list[ProofResult]:
+) -> list[IncidentProof]:
     """Prove the incidents whose tests or fix are new since a change left ``base``.
 
     If an incident has its first test and names no fix, the whole change is taken for its fix.
@@ -70,13 +70,12 @@ def prove_new_incidents(
         return results
 
 
-def _doubt_fix(result: ProofResult, path: str | None) -> ProofResult:
+def _doubt_fix(result: IncidentProof, path: str | None) -> IncidentProof:
     """Return a result that accuses no test, since the fix of an older incident may be another."""
     if result.verdict != "not-proven":
         return result
-    message = DOUBTED_FIX.format(path=path or "its post-mortem", id=result.incident_proof.id)
-    judged = replace(result.incident_proof.judged, verdict="inconclusive", message=message)
-    return replace(result, incident_proof=replace(result.incident_proof, judged=judged))
+    message = DOUBTED_FIX.format(path=path or "its post-mortem", id=result.id)
+    return replace(result, judged=replace(result.judged, verdict="inconclusive", message=message))
 
 
 @dataclass(frozen=True, slots=True)

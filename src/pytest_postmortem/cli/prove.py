@@ -40,7 +40,6 @@ from pytest_postmortem.prove.interpreter import (
     find_interpreter,
     find_isolating_tool,
 )
-from pytest_postmortem.prove.output import ProofResult
 from pytest_postmortem.prove.runner import (
     Reaper,
     RunLocation,
@@ -121,7 +120,7 @@ def run_prove(
     return output.compute_proof_status(results, strict=strict)
 
 
-def prove_request(arguments: Sequence[str], request: ProveRequest) -> list[ProofResult]:
+def prove_request(arguments: Sequence[str], request: ProveRequest) -> list[IncidentProof]:
     """Prove the requested incidents, and return the verdicts in registry order.
 
     Raises:
@@ -138,24 +137,17 @@ def prove_request(arguments: Sequence[str], request: ProveRequest) -> list[Proof
     return results
 
 
-def _add_shared_seconds(results: Sequence[ProofResult], seconds: float) -> list[ProofResult]:
+def _add_shared_seconds(results: Sequence[IncidentProof], seconds: float) -> list[IncidentProof]:
     """Return results with the seconds that the user waited: new proofs share those of the set-up.
 
     With parallel proofs, each has its own seconds.
     """
-    new = [result for result in results if result.since is None and result.incident_proof.seconds]
-    shared = seconds - sum(result.incident_proof.seconds for result in new)
+    new = [result for result in results if result.since is None and result.seconds]
+    shared = seconds - sum(result.seconds for result in new)
     if not new or shared <= 0:
         return list(results)
     return [
-        replace(
-            result,
-            incident_proof=replace(
-                result.incident_proof, seconds=result.incident_proof.seconds + shared / len(new)
-            ),
-        )
-        if result in new
-        else result
+        replace(result, seconds=result.seconds + shared / len(new)) if result in new else result
         for result in results
     ]
 
@@ -165,7 +157,7 @@ def prove_subjects(
     workspace: revert.Workspace,
     request: ProveRequest,
     subjects: Sequence[ProofSubject],
-) -> list[ProofResult]:
+) -> list[IncidentProof]:
     """Prove the incidents without a current proof; return all verdicts in registry order."""
     cache = find_cache_folder(checkout.config)
     place = find_proofs_file(checkout.settings.proofs, checkout.root, cache)
@@ -173,12 +165,12 @@ def prove_subjects(
     settings = (*request.source, *checkout.settings.markers)
     if request.python is not None:
         settings += (f"python={os.path.abspath(request.python)}",)
-    results: dict[str, ProofResult] = {}
+    results: dict[str, IncidentProof] = {}
     open_cases: list[ProofCase] = []
     for subject in subjects:
         if subject.case is None:
-            results[subject.id] = ProofResult(
-                IncidentProof(subject.id, "", IncidentVerdict("inconclusive", subject.why))
+            results[subject.id] = IncidentProof(
+                subject.id, "", IncidentVerdict("inconclusive", subject.why)
             )
             continue
         stored_result = (
@@ -192,7 +184,7 @@ def prove_subjects(
             open_cases.append(subject.case)
         else:
             day = stored_proofs[subject.id].proof.day
-            results[subject.id] = ProofResult(
+            results[subject.id] = replace(
                 stored_result, since=day.isoformat() if day else "earlier"
             )
     began = batch.record_run_start(open_cases, workspace, settings)
@@ -210,7 +202,7 @@ def prove_subjects(
         with suppress(PostmortemError):
             store_finished()  # what was proven before Ctrl-C need not run again
         raise
-    results |= {id: ProofResult(proved) for id, proved in finished.items()}
+    results |= finished
     results |= {id: replace(results[id], changed=what) for id, what in store_finished().items()}
     if request.python is None and (tool := find_isolating_tool()):
         results |= {id: _explain_isolation(result, tool) for id, result in results.items()}
@@ -218,13 +210,12 @@ def prove_subjects(
     return [replace(results[subject.id], title=titles.get(subject.id, "")) for subject in subjects]
 
 
-def _explain_isolation(result: ProofResult, tool: str) -> ProofResult:
+def _explain_isolation(result: IncidentProof, tool: str) -> IncidentProof:
     """Return a result whose message says which interpreter lacks a module or plugin, and why."""
-    judged = result.incident_proof.judged
+    judged = result.judged
     where = f"in the environment of {tool}: name the project's interpreter with --python=PATH"
     message = judged.message.replace("in this environment", where)
-    proof = replace(result.incident_proof, judged=replace(judged, message=message))
-    return replace(result, incident_proof=proof)
+    return replace(result, judged=replace(judged, message=message))
 
 
 def _warn_of_shallow_clone(checkout: GitCheckout) -> None:
@@ -255,15 +246,14 @@ def _prove_cases(
         where = RunLocation(workspace.top, workspace.root, Path.cwd(), checkout.config.inipath)
         jobs = min(request.jobs, len(cases))
         manager = checkout.config.pluginmanager
-        as_module = os.path.basename(sys.argv[0]) == "__main__.py"
         runner = Runner(
             create_shadow_environment(work / "env", interpreter),
             work,
             where,
             _compute_memory_limit(jobs),
             partial(_has_plugin, manager, interpreter),
-            as_module,
             reaper,
+            as_module=os.path.basename(sys.argv[0]) == "__main__.py",
         )
         marks = ("postmortem", *sorted(checkout.settings.markers))
         strength = request.strength and replace(request.strength, jobs=max(1, request.jobs // jobs))

@@ -20,7 +20,13 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Literal
 
-from pytest_postmortem.prove.ast_units import UnitKey, build_unit_key, list_bound_names
+from pytest_postmortem.prove.ast_units import (
+    UnitKey,
+    build_unit_key,
+    is_same_code,
+    is_text_statement,
+    list_bound_names,
+)
 from pytest_postmortem.pysource.bindings import parse_python_tree
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -87,10 +93,10 @@ def collect_used_names(texts: Iterable[str]) -> UsedNames:
     return used
 
 
-def _list_docstrings(tree: ast.AST) -> Iterator[ast.expr]:
+def _list_docstrings(tree: ast.AST) -> Iterator[ast.AST]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            yield node.value
+        if is_text_statement(node):
+            yield from ast.iter_child_nodes(node)
 
 
 def _add_used_names(used: UsedNames, node: ast.AST) -> None:
@@ -178,7 +184,7 @@ def find_additions(
         path: _keep_additions(old, new, _build_filter(path, dropped))
         for path, (old, new) in versions.items()
     }
-    is_all = all(_is_equal_code(texts[path], new) for path, (_, new) in versions.items())
+    is_all = all(_is_equal_text(texts[path], new) for path, (_, new) in versions.items())
     doubts = (str(addition) for addition in needed if _may_override(addition, unchanged, fixed))
     names = dict.fromkeys(map(str, needed))
     return AdditionsOfFix(texts, tuple(names), tuple(doubts), is_all)
@@ -186,7 +192,11 @@ def find_additions(
 
 def has_only_additions(old: str | None, new: str | None) -> bool:
     """Return whether a fix changed nothing in a file that was there before."""
-    return _is_equal_code(_keep_additions(old, new, lambda owner, name: True), new)
+    return _is_equal_text(_keep_additions(old, new, lambda owner, name: True), new)
+
+
+def _is_equal_text(one: str | None, other: str | None) -> bool:
+    return one == other or (one is not None and other is not None and is_same_code(one, other))
 
 
 def _build_filter(
@@ -511,22 +521,3 @@ def _list_defaults(arguments: ast.arguments) -> Iterator[tuple[str, ast.expr]]:
     for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
         if default is not None:
             yield argument.arg, default
-
-
-def _is_equal_code(one: str | None, other: str | None) -> bool:
-    trees = [None if text is None else parse_python_tree(text) for text in (one, other)]
-    dumps = [None if tree is None else ast.dump(_drop_docstrings(tree)) for tree in trees]
-    return dumps[0] == dumps[1]
-
-
-def _drop_docstrings(tree: ast.Module) -> ast.Module:
-    prose = set(map(id, _list_docstrings(tree)))
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [  # type: ignore[attr-defined]
-                each
-                for each in body
-                if not (isinstance(each, ast.Expr) and id(each.value) in prose)
-            ]
-    return tree

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from io import StringIO
 from typing import Literal, NamedTuple
 
+from pytest_postmortem.prove.child.instrument import find_decorated_line
 from pytest_postmortem.pysource.bindings import parse_python_tree
 
 UnitKind = Literal["def", "class", "name", "import", "statement"]
@@ -173,13 +174,16 @@ def build_unit_key(node: ast.stmt, scope: str) -> UnitKey:
 
 def _is_idle_statement(node: ast.stmt) -> bool:
     """Return whether a statement has no effect, such as a docstring."""
-    is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    return is_text or isinstance(node, ast.Pass)
+    return is_text_statement(node) or isinstance(node, ast.Pass)
+
+
+def is_text_statement(node: ast.AST) -> bool:
+    """Return whether a statement is only a constant, such as a docstring."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def _find_statement_span(node: ast.stmt) -> tuple[int, int]:
-    decorators = getattr(node, "decorator_list", ())
-    start = min([node.lineno, *(decorator.lineno for decorator in decorators)]) - 1
+    start = find_decorated_line(node) - 1
     if isinstance(node, ast.ClassDef):
         first = min(statement.lineno for statement in node.body)
         inner = min(_find_statement_span(statement)[0] for statement in node.body)

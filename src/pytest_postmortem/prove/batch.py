@@ -16,18 +16,12 @@ from pathlib import Path
 from pytest_postmortem import proofs
 from pytest_postmortem.files import read_file_bytes
 from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, Proof, Verdict
-from pytest_postmortem.proofs import (
-    STRENGTH_RULES_VERSION,
-    StoredMutant,
-    StoredProof,
-    StoredStrength,
-    StoredTestVerdict,
-)
+from pytest_postmortem.proofs import STRENGTH_RULES_VERSION, StoredProof, StoredTestVerdict
 from pytest_postmortem.prove.fix import FixError
 from pytest_postmortem.prove.revert import Workspace
 from pytest_postmortem.prove.reverted_files import RevertedFiles
 from pytest_postmortem.prove.strategy import IncidentProof, Prover
-from pytest_postmortem.prove.strength import FixStrength, MutantResult, StrengthRequest
+from pytest_postmortem.prove.strength import StrengthRequest
 from pytest_postmortem.prove.today import ProofCase
 from pytest_postmortem.prove.verdict import IncidentVerdict, TestVerdict
 from pytest_postmortem.pysource.fingerprints import DigestReader
@@ -78,7 +72,9 @@ def find_stored_proof(
     stored = kept.get(case.id)
     if stored is None or stored.proof.verdict not in STORED_VERDICTS:
         return None
-    strength = _restore_strength(stored.strength)
+    strength = stored.strength
+    if strength is not None and strength.rules != STRENGTH_RULES_VERSION:
+        strength = None
     is_measured = strength is not None and request is not None and strength.limit == request.mutants
     if request is not None and stored.proof.verdict in PROVEN_VERDICTS and not is_measured:
         return None
@@ -107,46 +103,6 @@ def find_stored_proof(
     )
 
 
-def _restore_strength(stored: StoredStrength | None) -> FixStrength | None:
-    if stored is None or stored.rules != STRENGTH_RULES_VERSION:
-        return None
-    mutants = (
-        MutantResult(each.path, each.line, each.kind, each.before, each.after, "missed")
-        for each in stored.mutants
-    )
-    return FixStrength(
-        {
-            "noticed": stored.noticed,
-            "missed": stored.missed,
-            "not reached": stored.not_reached,
-            "invalid": stored.invalid,
-        },
-        tuple(mutants),
-        stored.made,
-        stored.limit,
-    )
-
-
-def _build_stored_strength(strength: FixStrength | None) -> StoredStrength | None:
-    if strength is None or strength.problem:
-        return None
-    missed = (
-        StoredMutant(each.path, each.line, each.kind, each.before, each.after)
-        for each in strength.mutants
-        if each.found == "missed"
-    )
-    return StoredStrength(
-        strength.noticed,
-        strength.missed,
-        strength.counts.get("not reached", 0),
-        strength.counts.get("invalid", 0),
-        strength.made,
-        strength.limit,
-        STRENGTH_RULES_VERSION,
-        tuple(missed),
-    )
-
-
 def _parse_verdict(text: str) -> Verdict:
     return next((verdict for verdict in VERDICTS if verdict == text), "inconclusive")
 
@@ -170,7 +126,7 @@ def build_stored_proof(
         proved.reverted_files.left,
         proved.judged.failing,
         proved.judged.further,
-        _build_stored_strength(proved.strength),
+        None if proved.strength is None or proved.strength.problem else proved.strength,
     )
 
 

@@ -11,12 +11,13 @@ import ast
 import builtins
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from pytest_postmortem.prove.ast_units import find_module_names, split_source_lines
+from pytest_postmortem.prove.child.instrument import find_head_lines
 from pytest_postmortem.prove.trial import RaisedFailure
 from pytest_postmortem.pysource.bindings import parse_python_tree
 
@@ -236,7 +237,7 @@ def find_unchanged_statement(text: str, line: int, function: str, other: str) ->
     tree, other_tree = parse_python_tree(text), parse_python_tree(other)
     if tree is None or other_tree is None:
         return None
-    heads = [_find_statement_head(node) for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+    heads = [find_head_lines(node) for node in ast.walk(tree) if isinstance(node, ast.stmt)]
     around = [(first, last) for first, last in heads if first <= line <= last]
     if not around:
         return None
@@ -263,13 +264,6 @@ def _strip_source_lines(text: str, first: int, last: int) -> str:
     )
 
 
-def _find_statement_head(node: ast.stmt) -> tuple[int, int]:
-    """Return the lines of a statement, excluding the statements in its body."""
-    inner = [child.lineno for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
-    last = node.end_lineno or node.lineno
-    return node.lineno, max(node.lineno, min(inner) - 1) if inner else last
-
-
 def _list_names_in_texts(texts: Iterable[str]) -> Iterator[str]:
     for text in texts:
         yield from list_defined_names(text)
@@ -289,22 +283,6 @@ def list_defined_names(text: str) -> Iterator[str]:
             yield node.attr
         elif isinstance(node, ast.alias):
             yield (node.asname or node.name).rpartition(".")[2]
-
-
-def find_reading_lines(text: str, names: Collection[str]) -> list[tuple[int, int]]:
-    """Return the lines of a text that read one of some names, also as an attribute."""
-    tree = parse_python_tree(text)
-    line_numbers = (
-        {
-            node.lineno
-            for node in ast.walk(tree)
-            if (isinstance(node, ast.Name) and node.id in names)
-            or (isinstance(node, ast.Attribute) and node.attr in names)
-        }
-        if tree and names
-        else set()
-    )
-    return [(line, line) for line in sorted(line_numbers)]
 
 
 def _list_changed_signatures(old: str | None, new: str | None) -> Iterator[str]:

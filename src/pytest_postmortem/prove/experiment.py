@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher
 from itertools import count
 from math import inf
 from pathlib import Path
 from time import monotonic
 
-from pytest_postmortem.prove.ast_units import split_source_lines
-from pytest_postmortem.prove.diagnose import find_reading_lines, list_defined_names
-from pytest_postmortem.prove.effective_lines import find_effective_ranges
+from pytest_postmortem.prove.fix_lines import (
+    find_differing_lines,
+    find_effective_ranges,
+    find_watched_lines,
+)
 from pytest_postmortem.prove.flakiness import RunCounts
 from pytest_postmortem.prove.revert import FixVersions
 from pytest_postmortem.prove.runner import ForkServer, Runner, RunSources, TestSelection
@@ -108,10 +109,7 @@ class Experiment:
         self.modules: set[str] = set()
         self.read_files: set[str] = set()
         self.packages: tuple[str, ...] = ()
-        pairs = {
-            path: (versions.before.get(path) or "", text or "")
-            for path, text in versions.fixed.items()
-        }
+        pairs = {path: (old or "", new or "") for path, (old, new) in versions.pairs.items()}
         lines = find_effective_ranges(pairs)
         self._old: LineRanges = {path: old for path, (old, _) in lines.items() if old}
         self._new: LineRanges = {path: new for path, (_, new) in lines.items() if new}
@@ -119,7 +117,7 @@ class Experiment:
             {path: find_differing_lines(old, new) for path, (old, new) in pairs.items()},
             {path: find_differing_lines(new, old) for path, (old, new) in pairs.items()},
         )
-        self._watched = _find_watched_lines(pairs, 0), _find_watched_lines(pairs, 1)
+        self._watched = find_watched_lines(pairs, 0), find_watched_lines(pairs, 1)
 
     def run_with_fix(self) -> Trial:
         """Run the tests with the fix; limit later runs to ten times its duration."""
@@ -333,36 +331,3 @@ class Experiment:
             else:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(data)
-
-
-def _find_watched_lines(pairs: Mapping[str, tuple[str, str]], side: int) -> LineRanges:
-    """Return the lines of one version that may need names that the fix added.
-
-    These are the lines that it changed, those next to its additions, and those that read a name of
-    it.
-    """
-    names = [
-        {name for pair in pairs.values() for name in list_defined_names(pair[index])}
-        for index in (0, 1)
-    ]
-    brought = names[1] - names[0]
-    return {
-        path: [
-            *find_differing_lines(pair[side], pair[1 - side]),
-            *find_reading_lines(pair[side], brought),
-        ]
-        for path, pair in pairs.items()
-    }
-
-
-def find_differing_lines(text: str, other: str) -> list[tuple[int, int]]:
-    """Return the lines that another text lacks, and those around lines that only it has."""
-    mine, theirs = (
-        [line.rstrip("\n") for line in split_source_lines(version)] for version in (text, other)
-    )
-    codes = SequenceMatcher(None, mine, theirs, autojunk=False).get_opcodes()
-    return [
-        (max(first, 1), last + 1) if first == last else (first + 1, last)
-        for code, first, last, _, _ in codes
-        if code != "equal"
-    ]

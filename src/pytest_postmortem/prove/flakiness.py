@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from math import comb, exp, fsum, inf, lgamma, log, log1p
 
 from pytest_postmortem.model import format_count
 from pytest_postmortem.prove.diagnose import NamesOfFix, classify_failure
 from pytest_postmortem.prove.trial import AttemptResult
-from pytest_postmortem.prove.verdict import IncidentVerdict, TestVerdict, select_best_verdict
+from pytest_postmortem.prove.verdict import IncidentVerdict, TestVerdict
 
 BISECTION_STEPS = 60
 """Halvings that determine a rate to the precision of a float."""
@@ -147,8 +147,7 @@ def judge_repeated_runs(
             seen = test.is_mixed and test.nodeid in steady
             test = judge_flaky_test(test.nodeid, fixed_counts, unfixed_counts, fix_names, seen=seen)
         tests.append(test)
-    top = select_best_verdict(tests)
-    return replace(judged, verdict=top.verdict, message=top.message, tests=tuple(tests))
+    return judged.with_tests(tests)
 
 
 def judge_flaky_test(

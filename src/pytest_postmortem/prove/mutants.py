@@ -15,7 +15,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_postmortem.prove.ast_units import split_source_lines
+from pytest_postmortem.prove.ast_units import is_text_statement, split_source_lines
+from pytest_postmortem.prove.child.instrument import find_decorated_line, find_head_lines
 from pytest_postmortem.pysource.bindings import parse_python_tree
 
 COMPARISONS: Mapping[type[ast.cmpop], tuple[str, str]] = {
@@ -192,9 +193,7 @@ class CodeVersions:
 
 def _find_span(node: ast.stmt) -> tuple[int, int]:
     """Return the lines of a statement, counted from 0, the end excluded."""
-    decorators = getattr(node, "decorator_list", ())
-    first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
-    return first - 1, int(node.end_lineno or node.lineno)
+    return find_decorated_line(node) - 1, int(node.end_lineno or node.lineno)
 
 
 def _drop_idle_statements(body: Iterable[ast.stmt]) -> list[ast.stmt]:
@@ -207,10 +206,9 @@ def _drop_idle_statements(body: Iterable[ast.stmt]) -> list[ast.stmt]:
                 setattr(node, name, _drop_idle_statements(inner))
         for branch in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
             branch.body = _drop_idle_statements(branch.body)
-        is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         is_dead = isinstance(node, ast.If) and not node.orelse
         is_dead = is_dead and (not node.body or _is_false(node.test))  # type: ignore[attr-defined]
-        if not (is_text or is_dead or isinstance(node, ast.Pass)):
+        if not (is_text_statement(node) or is_dead or isinstance(node, ast.Pass)):
             kept.append(node)
     return kept
 
@@ -468,8 +466,8 @@ def find_places(node: ast.stmt) -> frozenset[int]:
 
     A function reports its call, by the line of its ``def``.
     """
-    lines = [] if isinstance(node, FUNCTIONS) else _list_decorator_lines(node)
-    return frozenset([node.lineno, *lines])
+    is_function = isinstance(node, FUNCTIONS)
+    return frozenset([node.lineno, node.lineno if is_function else find_decorated_line(node)])
 
 
 def find_effect_places(text: str, first: int, last: int) -> frozenset[int]:
@@ -477,7 +475,10 @@ def find_effect_places(text: str, first: int, last: int) -> frozenset[int]:
     tree = parse_python_tree(text)
     places: set[int] = set()
     for node in ast.walk(tree) if tree else ():
-        if isinstance(node, (ast.stmt, ast.ExceptHandler)) and _is_head_on(node, first, last):
+        if isinstance(node, ast.match_case):
+            if node.pattern.lineno <= last and first <= (node.pattern.end_lineno or 0):
+                places.add(node.pattern.lineno)
+        elif isinstance(node, (ast.stmt, ast.ExceptHandler)) and _is_head_on(node, first, last):
             if isinstance(node, (ast.If, ast.While, ast.Try)):
                 for branch in filter(None, (node.body, node.orelse)):
                     places |= find_places(branch[0])
@@ -488,17 +489,10 @@ def find_effect_places(text: str, first: int, last: int) -> frozenset[int]:
     return frozenset(places)
 
 
-def _is_head_on(node: Any, first: int, last: int) -> bool:
+def _is_head_on(node: ast.AST, first: int, last: int) -> bool:
     """Return whether a statement, without those in it, is on some lines."""
-    inner = [child.lineno for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
-    start = min([node.lineno, *_list_decorator_lines(node)])
-    end = max(node.lineno, min(inner) - 1) if inner else node.end_lineno
-    return bool(start <= last and first <= end)
-
-
-def _list_decorator_lines(node: ast.AST) -> list[int]:
-    lines = [decorator.lineno for decorator in getattr(node, "decorator_list", ())]
-    return [min(lines)] if lines else []
+    start, end = find_head_lines(node)
+    return start <= last and first <= end
 
 
 def _is_skipped(node: ast.stmt) -> bool:
@@ -508,7 +502,7 @@ def _is_skipped(node: ast.stmt) -> bool:
     if isinstance(node, FUNCTIONS):
         return node.name in ("__repr__", "__rich_repr__")
     if isinstance(node, ast.Expr):
-        return isinstance(node.value, ast.Constant) or _is_logging(node.value)
+        return is_text_statement(node) or _is_logging(node.value)
     if isinstance(node, ast.If):
         return any(
             getattr(each, "attr", getattr(each, "id", "")) == "TYPE_CHECKING"

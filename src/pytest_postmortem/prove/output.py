@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from typing import Any
 
 from pytest_postmortem import __version__
 from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, Verdict, format_count
+from pytest_postmortem.proofs import FixStrength, MutantResult
 from pytest_postmortem.prove.fix import BUG_PATCH_SUFFIXES
 from pytest_postmortem.prove.reverted_files import format_source_options
 from pytest_postmortem.prove.strategy import IncidentProof
-from pytest_postmortem.prove.strength import ENDLESS, PART, FixStrength, MutantResult
+from pytest_postmortem.prove.strength import ENDLESS, PART
 from pytest_postmortem.reports import github
 from pytest_postmortem.reports.markdown import escape_markdown
 from pytest_postmortem.text import sanitize_line
@@ -39,51 +40,30 @@ NOTHING_TO_PROVE = (
 FAILING_VERDICTS: tuple[Verdict, ...] = ("not-proven", "fails-with-fix")
 
 
-@dataclass(frozen=True, slots=True)
-class ProofResult:
-    """A verdict to report.
-
-    ``since`` is the day of a reused verdict, None for a new one; ``changed`` is an input that was
-    written during the runs.
-    """
-
-    incident_proof: IncidentProof
-    title: str = ""
-    since: str | None = None
-    changed: str | None = None
-
-    @property
-    def verdict(self) -> Verdict:
-        """The verdict on the incident."""
-        return self.incident_proof.judged.verdict
-
-
-def compute_proof_status(results: Iterable[ProofResult], *, strict: bool) -> int:
+def compute_proof_status(proofs: Iterable[IncidentProof], *, strict: bool) -> int:
     """Return the exit status: 1 if a test passes without the fix or fails with it, 3 if undecided.
 
     Status 3 is returned only if ``strict``.
     """
-    verdicts = {result.verdict for result in results}
+    verdicts = {proved.verdict for proved in proofs}
     if verdicts & {*FAILING_VERDICTS}:
         return 1
     return 3 if strict and (verdicts - {*PROVEN_VERDICTS} or not verdicts) else 0
 
 
 def render_proofs_text(
-    results: Sequence[ProofResult], seconds: float, *, verbose: bool = False
+    proofs: Sequence[IncidentProof], seconds: float, *, verbose: bool = False
 ) -> str:
     """Return the verdicts for a terminal, one or more lines each, with the totals last."""
-    ids = max((len(result.incident_proof.id) for result in results), default=0)
-    words = max((len(_format_verdict_word(result.verdict)) for result in results), default=0)
+    ids = max((len(proved.id) for proved in proofs), default=0)
+    words = max((len(_format_verdict_word(proved.verdict)) for proved in proofs), default=0)
     lines = []
-    for result in results:
-        head = (
-            f"{result.incident_proof.id:<{ids}}  {_format_verdict_word(result.verdict):<{words}}  "
-        )
-        first, *more_lines = _format_proof_lines(result, verbose)
+    for proved in proofs:
+        head = f"{proved.id:<{ids}}  {_format_verdict_word(proved.verdict):<{words}}  "
+        first, *more_lines = _format_proof_lines(proved, verbose)
         lines += [head + first, *(" " * len(head) + line for line in more_lines)]
     lines.append(
-        f"{_format_proof_totals(results)} ({seconds:.1f} s)" if results else NOTHING_TO_PROVE
+        f"{_format_proof_totals(proofs)} ({seconds:.1f} s)" if proofs else NOTHING_TO_PROVE
     )
     return "".join(f"{sanitize_line(line)}\n" for line in lines)
 
@@ -92,13 +72,12 @@ def _format_verdict_word(verdict: Verdict) -> str:
     return verdict.replace("-", " ")
 
 
-def _format_proof_lines(result: ProofResult, verbose: bool) -> Iterator[str]:
-    proved = result.incident_proof
+def _format_proof_lines(proved: IncidentProof, verbose: bool) -> Iterator[str]:
     if proved.strength is not None:
         yield format_strength(proved.strength)
-    yield _format_proof_headline(result)
-    if result.verdict in VERDICT_MEANING:
-        yield VERDICT_MEANING[result.verdict]
+    yield _format_proof_headline(proved)
+    if proved.verdict in VERDICT_MEANING:
+        yield VERDICT_MEANING[proved.verdict]
     yield from _format_missed_mutants(proved, verbose)
     verdicts = {test.verdict for test in proved.judged.tests}
     several = len(proved.judged.tests) > 1 and (verbose or len(verdicts) > 1)
@@ -110,13 +89,13 @@ def _format_proof_lines(result: ProofResult, verbose: bool) -> Iterator[str]:
         )
     if len(tests) > MAX_TESTS and not verbose:
         yield f"and {len(tests) - MAX_TESTS} more (--verbose lists them)"
-    yield from _format_reverted_files(result, verbose)
+    yield from _format_reverted_files(proved, verbose)
     for note in proved.notes if verbose else ():
         yield f"tried {note}"
 
 
-def _format_proof_headline(result: ProofResult) -> str:
-    proved, judged = result.incident_proof, result.incident_proof.judged
+def _format_proof_headline(proved: IncidentProof) -> str:
+    judged = proved.judged
     decisive_tests = [test for test in judged.tests if test.verdict == judged.verdict]
     message = _insert_fix_name(judged.message, proved.fix)
     if not decisive_tests:
@@ -125,10 +104,10 @@ def _format_proof_headline(result: ProofResult) -> str:
     facts = [*_format_further_failures(proved)]
     if len(judged.tests) > 1:
         facts.append(f"{len(decisive_tests)} of {format_count(len(judged.tests), 'linked test')}")
-    if result.since:
-        facts.append(f"unchanged since {result.since}")
-    if result.changed:
-        facts.append(f"not kept: {result.changed} changed during the run")
+    if proved.since:
+        facts.append(f"unchanged since {proved.since}")
+    if proved.changed:
+        facts.append(f"not kept: {proved.changed} changed during the run")
     sentence = f"{name}{'' if message.startswith(PREDICATE_WORDS) else ':'} {message}"
     return sentence + (f" ({'; '.join(facts)})" if facts else "")
 
@@ -150,15 +129,15 @@ def _format_further_failures(proved: IncidentProof) -> Iterator[str]:
         yield f"{failing} of {judged.further + len(judged.tests)} {where}"
 
 
-def _format_reverted_files(result: ProofResult, verbose: bool) -> Iterator[str]:
+def _format_reverted_files(proved: IncidentProof, verbose: bool) -> Iterator[str]:
     """Yield which files of the fix were reverted, and which were not."""
-    shares = result.incident_proof.reverted_files
+    shares = proved.reverted_files
     if verbose and shares.taken:
         yield f"reverted: {', '.join(shares.taken)}"
     if verbose and shares.left:
         yield f"left in place: {', '.join(shares.left)}"
     code = [path for path in shares.left if path.endswith(".py")]
-    if not verbose and code and result.verdict == "not-proven":
+    if not verbose and code and proved.verdict == "not-proven":
         options = format_source_options((*shares.taken, code[0]))
         yield f"{code[0]} is part of the fix too, and was not reverted; pass {options}"
 
@@ -167,15 +146,16 @@ def format_strength(strength: FixStrength) -> str:
     """Return how many mutants the tests noticed, of those that ran."""
     if strength.problem:
         return f"strength not measured: {strength.problem}"
-    counts = [
-        f"{strength.counts[word]} {word}"
-        for word in ("missed", "not reached", "invalid")
-        if strength.counts.get(word)
-    ]
+    numbers = {
+        "missed": strength.missed,
+        "not reached": strength.not_reached,
+        "invalid": strength.invalid,
+    }
+    counts = [f"{number} {word}" for word, number in numbers.items() if number]
     endless = sum(mutant.why == ENDLESS for mutant in strength.mutants)
     if endless:
         counts.append(f"{endless} noticed at the time limit")
-    tried = sum(strength.counts.values())
+    tried = strength.noticed + sum(numbers.values())
     if tried < strength.made:
         counts.append(f"{tried} of {strength.made} mutants tried")
     return f"strength {strength.noticed} of {strength.noticed + strength.missed}" + (
@@ -207,8 +187,8 @@ def _format_mutant(mutant: MutantResult) -> str:
     return f"{mutant.before}  →  {mutant.after or '(removed)'}"
 
 
-def _format_proof_totals(results: Sequence[ProofResult]) -> str:
-    counts = Counter(result.verdict for result in results)
+def _format_proof_totals(proofs: Sequence[IncidentProof]) -> str:
+    counts = Counter(proved.verdict for proved in proofs)
     proven = sum(counts[verdict] for verdict in PROVEN_VERDICTS)
     rest = [word for word in VERDICTS if counts[word] and word not in PROVEN_VERDICTS]
     others = [f"{counts[word]} {_format_verdict_word(word)}" for word in rest]
@@ -217,46 +197,42 @@ def _format_proof_totals(results: Sequence[ProofResult]) -> str:
         for word in PROVEN_VERDICTS[1:]
         if counts[word]
     ]
-    return ", ".join((f"{proven} of {len(results)} proven", *flaky, *others))
+    return ", ".join((f"{proven} of {len(proofs)} proven", *flaky, *others))
 
 
-def render_proofs_markdown(results: Sequence[ProofResult]) -> str:
+def render_proofs_markdown(proofs: Sequence[IncidentProof]) -> str:
     """Return the verdicts for a pull request, an empty text if there are none."""
-    if not results:
+    if not proofs:
         return ""
     lines = [
-        f"### Regression tests: {_format_proof_totals(results)}",
+        f"### Regression tests: {_format_proof_totals(proofs)}",
         "",
         "| incident | verdict | |",
         "|---|---|---|",
     ]
-    for result in results:
-        title = (
-            f" {escape_markdown(result.title)}"
-            if result.title not in ("", result.incident_proof.id)
-            else ""
-        )
-        first = escape_markdown(_format_proof_headline(result))
+    for proved in proofs:
+        title = f" {escape_markdown(proved.title)}" if proved.title not in ("", proved.id) else ""
+        first = escape_markdown(_format_proof_headline(proved))
         lines.append(
-            f"| {escape_markdown(result.incident_proof.id)}{title} |"
-            f" {_format_verdict_word(result.verdict)}{_format_strength_cell(result)} | {first} |"
+            f"| {escape_markdown(proved.id)}{title} |"
+            f" {_format_verdict_word(proved.verdict)}{_format_strength_cell(proved)} | {first} |"
         )
-    lines += _format_markdown_mutants(results)
+    lines += _format_markdown_mutants(proofs)
     return "\n".join(lines) + "\n"
 
 
-def _format_strength_cell(result: ProofResult) -> str:
-    strength = result.incident_proof.strength
+def _format_strength_cell(proved: IncidentProof) -> str:
+    strength = proved.strength
     return "" if strength is None else f", {escape_markdown(format_strength(strength))}"
 
 
-def _format_markdown_mutants(results: Sequence[ProofResult]) -> Iterator[str]:
+def _format_markdown_mutants(proofs: Sequence[IncidentProof]) -> Iterator[str]:
     """Yield the changes to fixes that no test noticed."""
     missed = [
-        (result.incident_proof.id, mutant)
-        for result in results
-        if result.incident_proof.strength is not None
-        for mutant in result.incident_proof.strength.mutants
+        (proved.id, mutant)
+        for proved in proofs
+        if proved.strength is not None
+        for mutant in proved.strength.mutants
         if mutant.found == "missed"
     ]
     if missed:
@@ -270,41 +246,41 @@ def _format_markdown_mutants(results: Sequence[ProofResult]) -> Iterator[str]:
         yield f"- and {len(missed) - MAX_MUTANTS} more"
 
 
-def render_proof_commands(results: Sequence[ProofResult]) -> str:
+def render_proof_commands(proofs: Sequence[IncidentProof]) -> str:
     """Return GitHub workflow commands for tests that pass without the fix or fail with it."""
-    failing = [result for result in results if result.verdict in FAILING_VERDICTS]
+    failing = [proved for proved in proofs if proved.verdict in FAILING_VERDICTS]
     lines = (
         github.format_annotation(
             "error",
             None,
             None,
-            f"Post-mortem {result.incident_proof.id}",
-            _format_proof_headline(result),
+            f"Post-mortem {proved.id}",
+            _format_proof_headline(proved),
         )
-        for result in failing[: github.MOST_ANNOTATIONS]
+        for proved in failing[: github.MOST_ANNOTATIONS]
     )
     return "".join(f"{line}\n" for line in lines)
 
 
-def build_proofs_document(results: Sequence[ProofResult]) -> Mapping[str, Any]:
+def build_proofs_document(proofs: Sequence[IncidentProof]) -> Mapping[str, Any]:
     """Return the verdicts as plain data."""
     return {
         "format": PROVE_FORMAT,
         "tool": {"name": "pytest-postmortem", "version": __version__},
-        "proofs": [_build_proof_entry(result) for result in results],
+        "proofs": [_build_proof_entry(proved) for proved in proofs],
     }
 
 
-def _build_proof_entry(result: ProofResult) -> Mapping[str, Any]:
-    proved, judged = result.incident_proof, result.incident_proof.judged
+def _build_proof_entry(proved: IncidentProof) -> Mapping[str, Any]:
+    judged = proved.judged
     return {
         "id": proved.id,
-        "title": result.title or proved.id,
+        "title": proved.title or proved.id,
         "verdict": judged.verdict,
         "message": judged.message,
         "fix": proved.fix,
         "way": proved.way or None,
-        "since": result.since,
+        "since": proved.since,
         "seconds": round(proved.seconds, 2),
         "tests": [
             {"nodeid": test.nodeid, "verdict": test.verdict, "message": test.message}
@@ -322,26 +298,15 @@ def _build_strength_entry(strength: FixStrength) -> Mapping[str, Any]:
     return {
         "noticed": strength.noticed,
         "missed": strength.missed,
-        "not_reached": strength.counts.get("not reached", 0),
-        "invalid": strength.counts.get("invalid", 0),
+        "not_reached": strength.not_reached,
+        "invalid": strength.invalid,
         "made": strength.made,
         "seconds": round(strength.seconds, 2),
         "problem": strength.problem or None,
-        "mutants": [
-            {
-                "path": mutant.path,
-                "line": mutant.line,
-                "kind": mutant.kind,
-                "before": mutant.before,
-                "after": mutant.after,
-                "found": mutant.found,
-                "why": mutant.why or None,
-            }
-            for mutant in strength.mutants
-        ],
+        "mutants": [{**asdict(mutant), "why": mutant.why or None} for mutant in strength.mutants],
     }
 
 
-def render_proofs_json(results: Sequence[ProofResult]) -> str:
+def render_proofs_json(proofs: Sequence[IncidentProof]) -> str:
     """Return the verdicts as JSON."""
-    return json.dumps(build_proofs_document(results), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(build_proofs_document(proofs), indent=1, ensure_ascii=False) + "\n"

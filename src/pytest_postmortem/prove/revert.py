@@ -12,8 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_postmortem import git
+from pytest_postmortem.files import read_file_bytes
 from pytest_postmortem.prove.ast_units import is_same_code
-from pytest_postmortem.prove.checkout_at_fix import copy_checkout, export_tree_at_fix
+from pytest_postmortem.prove.checkout_at_fix import (
+    copy_checkout,
+    export_tree,
+    find_commit_with_tests,
+)
 from pytest_postmortem.prove.fix import FixError, convert_git_errors, decode_fix_source
 from pytest_postmortem.prove.fix_files import (
     COMPILED_SUFFIXES,
@@ -26,9 +31,12 @@ from pytest_postmortem.prove.fix_files import (
     format_module_name,
     is_test_support,
 )
-from pytest_postmortem.prove.transplant import TransplantError, transplant_units
+from pytest_postmortem.prove.transplant import transplant_units
 from pytest_postmortem.pysource import suite_reader
 from pytest_postmortem.pysource.project_modules import ModuleIndex, find_module_stem
+
+CurrentFiles = Mapping[str, tuple[Path, bytes | None]]
+"""Files of a fix by their paths from the top: where each is, and its contents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +143,11 @@ class FixVersions:
     others: Mapping[Path, tuple[bytes | None, bytes | None]] = field(default_factory=dict)
 
     @property
+    def pairs(self) -> dict[str, tuple[str | None, str | None]]:
+        """The old and the fixed text of each Python file."""
+        return {path: (self.before.get(path), text) for path, text in self.fixed.items()}
+
+    @property
     def data_files(self) -> frozenset[str]:
         """The real paths of the files that are not Python."""
         return frozenset(map(str, self.others)) - {*self.fixed}
@@ -185,49 +198,79 @@ def revert_by_patch(
     Raises:
         FixError: The patch does not apply.
     """
+    _require_uncompiled_files(fix)
     opaque = fix.of_kind("opaque")
-    compiled = [path for path in opaque if path.endswith(COMPILED_SUFFIXES)]
-    if compiled:
-        raise FixError(f"{compiled[0]} has to be compiled, which prove does not do")
     today = _read_current_files(fix, checkout, "source", "opaque")
-    contents = {path: data for path, (_, data) in today.items() if data is not None}
-    for step in reversed(fix.steps):
-        result = _revert_step(step, contents, checkout, [*today])
-        if result is None:
-            raise FixError("the lines of the fix have changed since")
-        contents = {path: data for path, data in result.items() if data is not None}
-    python = {path: today[path] for path in today if path not in opaque}
-    fixed = {str(file): decode_fix_source(data) for file, data in python.values()}
-    before = {
-        str(file): decode_fix_source(contents.get(path)) for path, (file, _) in python.items()
-    }
-    if not opaque and not copied:
-        return FixVersions("patch", fixed, before, _find_installed_names(today, checkout))
-    tree = copy_checkout(checkout.root, checkout.top, folder())
-
-    def there(file: str | Path) -> Path:
-        return tree / os.path.relpath(file, checkout.top)
-
+    contents = _revert_steps(fix, {path: data for path, (_, data) in today.items()}, checkout.root)
+    if contents is None:
+        raise FixError("the lines of the fix have changed since")
+    if opaque or copied:
+        tree = copy_checkout(checkout.root, checkout.top, folder())
+        there = {
+            path: (tree / os.path.relpath(file, checkout.top), data)
+            for path, (file, data) in today.items()
+        }
+        roots = (
+            *find_import_roots(fix.of_kind("source"), checkout.present),
+            *find_data_roots(opaque, checkout.present),
+        )
+        return _build_tree_versions("patch", fix, tree, there, contents, roots)
     return FixVersions(
         "patch",
-        {str(there(file)): text for file, text in fixed.items()},
-        {str(there(file)): text for file, text in before.items()},
+        {str(file): decode_fix_source(data) for file, data in today.values()},
+        {str(file): decode_fix_source(contents.get(path)) for path, (file, _) in today.items()},
+        _find_installed_names(today, checkout),
+    )
+
+
+def _require_uncompiled_files(fix: Fix) -> None:
+    """Check that no file of a fix has to be compiled.
+
+    Raises:
+        FixError: One has.
+    """
+    compiled = [path for path in fix.of_kind("opaque") if path.endswith(COMPILED_SUFFIXES)]
+    if compiled:
+        raise FixError(f"{compiled[0]} has to be compiled, which prove does not do")
+
+
+def _revert_steps(
+    fix: Fix, fixed: Mapping[str, bytes | None], root: Path
+) -> Mapping[str, bytes] | None:
+    """Return some files of a fix without it, None if a patch of it does not apply."""
+    contents = {path: data for path, data in fixed.items() if data is not None}
+    for step in reversed(fix.steps):
+        result = _revert_step(step, contents, root, [*fixed])
+        if result is None:
+            return None
+        contents = {path: data for path, data in result.items() if data is not None}
+    return contents
+
+
+def _build_tree_versions(
+    way: str,
+    fix: Fix,
+    tree: Path,
+    fixed: CurrentFiles,
+    before: Mapping[str, bytes],
+    roots: Iterable[str],
+    nodeids: Mapping[str, str] = {},
+) -> FixVersions:
+    """Return the versions of a fix in another tree; ``fixed`` are its files there."""
+    python = {path: fixed[path] for path in fix.of_kind("source")}
+    return FixVersions(
+        way,
+        {str(file): decode_fix_source(data) for file, data in python.values()},
+        {str(file): decode_fix_source(before.get(path)) for path, (file, _) in python.items()},
         tree=tree,
-        roots=tuple(
-            str(tree / root)
-            for root in dict.fromkeys(
-                (
-                    *find_import_roots(python, checkout.present),
-                    *find_data_roots(opaque, checkout.present),
-                )
-            )
-        ),
-        others={there(file): (contents.get(path), data) for path, (file, data) in today.items()},
+        roots=tuple(str(tree / root) for root in dict.fromkeys(roots)),
+        nodeids=nodeids,
+        others={file: (before.get(path), data) for path, (file, data) in fixed.items()},
     )
 
 
 def _revert_step(
-    step: FixStep, contents: Mapping[str, bytes], checkout: Workspace, source_paths: Sequence[str]
+    step: FixStep, contents: Mapping[str, bytes], root: Path, source_paths: Sequence[str]
 ) -> Mapping[str, bytes | None] | None:
     paths = [change.path for change in step.changes if change.path in source_paths]
     if not paths:
@@ -243,14 +286,12 @@ def _revert_step(
         return result and {f"{step.prefix}{path}": data for path, data in result.items()}
     if step.after is None:  # not committed: today's files are those with the fix
         return {**contents, **{change.path: change.before for change in step.changes}}
-    patch = git.build_patch(checkout.root, str(step.before), step.after, paths)
+    patch = git.build_patch(root, str(step.before), step.after, paths)
     return git.apply_patch(contents, patch, reverse=True)
 
 
-def _read_current_files(
-    fix: Fix, checkout: Workspace, *kinds: FixFileKind
-) -> dict[str, tuple[Path, bytes | None]]:
-    """Return the files of the fix as they are today: the real path and the contents of each."""
+def _read_current_files(fix: Fix, checkout: Workspace, *kinds: FixFileKind) -> CurrentFiles:
+    """Return the files of the fix as they are today."""
     paths = fix.of_kind(*kinds)
     remaining = [path for path in paths if fix.ends(path)[1] is not None]
     missing_paths = [path for path in remaining if not checkout.file(path).is_file()]
@@ -262,9 +303,7 @@ def _read_current_files(
     }
 
 
-def _find_installed_names(
-    today: Mapping[str, tuple[Path, bytes | None]], checkout: Workspace
-) -> dict[str, tuple[str, str]]:
+def _find_installed_names(today: CurrentFiles, checkout: Workspace) -> dict[str, tuple[str, str]]:
     """Return the module names under which installed copies of files would be imported."""
     from hashlib import sha256
 
@@ -281,8 +320,7 @@ def revert_by_units(fix: Fix, checkout: Workspace) -> FixVersions:
     """Replace the functions and assignments of a fix in today's files.
 
     Raises:
-        TransplantError: They have no place in today's files.
-        FixError: The fix has no such units.
+        FixError: The fix has no such units, or they have no place in today's files.
     """
     opaque = fix.of_kind("opaque")
     if opaque:
@@ -299,14 +337,14 @@ def revert_by_units(fix: Fix, checkout: Workspace) -> FixVersions:
         if new is None:
             fixed[str(file)], before[str(file)] = decode_fix_source(data), old
         elif data is None:
-            raise TransplantError(f"{path} no longer exists")
+            raise FixError(f"{path} no longer exists")
         else:
             both = transplant_units(
                 old, new, decode_fix_source(data) or "", _build_name_search(file, checkout)
             )
             fixed[str(file)], before[str(file)] = both.fixed, both.before
     if not before:
-        raise TransplantError("the fix only added new files, or changed no code")
+        raise FixError("the fix only added new files, or changed no code")
     return FixVersions("units", fixed, before, _find_installed_names(today, checkout))
 
 
@@ -361,15 +399,22 @@ def revert_by_replay(
     ``names_then`` has the node ids at the fix of those functions for which they are known.
 
     Raises:
-        ReplayError: No tree exists in which they could run.
+        FixError: No tree exists in which they could run.
     """
-    tree_at_fix = export_tree_at_fix(checkout.root, checkout.top, fix, nodeids, folder, names_then)
-    return FixVersions(
-        "replay",
-        tree_at_fix.fixed,
-        tree_at_fix.before,
-        tree=tree_at_fix.tree,
-        roots=tree_at_fix.roots,
-        nodeids=tree_at_fix.nodeids,
-        others=tree_at_fix.others,
-    )
+    end = fix.steps[-1].after
+    if end is None:
+        raise FixError("the fix is not a commit")
+    _require_uncompiled_files(fix)
+    root, top = checkout.root, checkout.top
+    commit, nodeids_then = find_commit_with_tests(root, top, fix, end, nodeids, names_then)
+    present = export_tree(root, top, commit, folder)
+    tree = Path(os.path.realpath(folder))
+    fixed = {
+        path: (tree / path, read_file_bytes(tree / path))
+        for path in fix.of_kind("source", "opaque")
+    }
+    before = _revert_steps(fix, {path: data for path, (_, data) in fixed.items()}, root)
+    if before is None:
+        raise FixError("the source was different when the test was added")
+    roots = find_import_roots(fix.of_kind("source"), set(present))
+    return _build_tree_versions("replay", fix, tree, fixed, before, roots, nodeids_then)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_postmortem.prove.fix_files import Fix
 from pytest_postmortem.prove.revert import FixVersions
-from pytest_postmortem.prove.verdict import IncidentVerdict
-
-OPEN_VERDICTS = ("not-proven", "not-reached")
-"""Verdicts that may be due to a file of the fix that was not reverted."""
+from pytest_postmortem.prove.verdict import OPEN_VERDICTS, IncidentVerdict
 
 MAX_NAMED_FILES = 4
 """The number of files that a remedy names one by one."""
@@ -39,7 +36,7 @@ def find_reverted_files(fix: Fix, versions: FixVersions, top: Path) -> RevertedF
     taken = {os.path.relpath(file, top).replace(os.sep, "/") for file in files}
     stays = {
         *fix.of_kind("other", "opaque", "either"),
-        *_select_existing_paths(fix.of_kind("source"), top),
+        *(path for path in fix.of_kind("source") if (top / path).is_file()),
     }
     return RevertedFiles(tuple(sorted(taken)), tuple(sorted(stays - taken)))
 
@@ -49,10 +46,6 @@ def format_source_options(paths: Collection[str]) -> str:
     if len(paths) > MAX_NAMED_FILES:
         paths = {os.path.dirname(path) or path for path in paths}
     return " ".join(f"--source={path}" for path in sorted(paths))
-
-
-def _select_existing_paths(paths: Collection[str], top: Path) -> set[str]:
-    return {path for path in paths if (top / path).is_file()}
 
 
 def check_remaining_files(
@@ -75,10 +68,4 @@ def check_remaining_files(
         f"the tests load {loaded_remaining[0]}, a part of the fix that was not reverted;"
         f" revert it too with {format_source_options((*shares.taken, loaded_remaining[0]))}"
     )
-    tests = tuple(
-        replace(test, verdict="inconclusive", message=message)
-        if test.verdict in OPEN_VERDICTS
-        else test
-        for test in judged.tests
-    )
-    return replace(judged, verdict="inconclusive", message=message, tests=tests)
+    return judged.make_inconclusive(message)

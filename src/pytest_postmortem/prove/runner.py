@@ -6,20 +6,20 @@ import json
 import os
 import select
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib.util import cache_from_source
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Literal
 
 from pytest_postmortem.model import fold_id
+from pytest_postmortem.prove.child.reaper import kill_group, kill_processes_of
 from pytest_postmortem.prove.interpreter import Interpreter, find_interpreter
 from pytest_postmortem.prove.trial import ProcessEnd, Trial, parse_trial_notes
 
@@ -36,6 +36,9 @@ from {module} import {name}
 if __name__ == "__main__":
     sys.exit({attribute}())
 """
+
+RunConfigs = Mapping[Literal["import_hook", "recorder"], Mapping[str, Any]]
+"""The configuration of a run for the modules that read one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +63,17 @@ class ShadowEnvironment:
         """The folder of packages."""
         return self.folder / self.interpreter.packages
 
-    def copy(
-        self, folder: Path, overlay: Mapping[str, Any], recorder: Mapping[str, Any]
-    ) -> ShadowEnvironment:
-        """Return a copy, configured for what its runs import and record."""
+    def configure(self, configs: RunConfigs) -> None:
+        """Write what its next run imports and records."""
+        for name, config in configs.items():
+            text = json.dumps(config)
+            (self.site_packages / f"{name}.json").write_text(text, encoding="utf-8")
+
+    def copy(self, folder: Path, configs: RunConfigs) -> ShadowEnvironment:
+        """Return a copy, configured for its runs."""
         shutil.copytree(self.folder, folder, symlinks=True)
         copied = replace(self, folder=folder)
-        for name, content in (("import_hook", overlay), ("recorder", recorder)):
-            (copied.site_packages / f"{name}.json").write_text(
-                json.dumps(content), encoding="utf-8"
-            )
+        copied.configure(configs)
         for name, module, attribute in self.interpreter.scripts:
             path = copied.bin / name
             if not path.exists():
@@ -293,10 +297,11 @@ class Runner:
         shadow: ShadowEnvironment,
         work: Path,
         where: RunLocation,
-        memory: int | None = None,
-        plugins: Callable[[str], bool] = lambda name: False,
-        as_module: bool = False,
-        reaper: Reaper | None = None,
+        memory: int | None,
+        plugins: Callable[[str], bool],
+        reaper: Reaper,
+        *,
+        as_module: bool,
     ) -> None:
         self._reaper = reaper
         self._shadow = shadow
@@ -314,9 +319,7 @@ class Runner:
     def run(self, selection: TestSelection, sources: RunSources, limit: float) -> Trial:
         """Run the tests for at most ``limit`` seconds."""
         place = self._place()
-        overlay = self._build_overlay_config(sources, place / "notes")
-        recorder = self._build_recorder_config(selection, sources, place / "notes")
-        shadow = self._shadow.copy(place / "env", overlay, recorder)
+        shadow = self._shadow.copy(place / "env", self._build_configs(selection, sources, place))
         code = "import _postmortem_import_hook as hook; sys.exit(hook.start_pytest())"
         command, environment = self._build_command(shadow, place, selection, sources, code)
         ended = self._run_command(command, environment, place, sources, limit)
@@ -327,17 +330,17 @@ class Runner:
     ) -> ForkServer:
         """Return a process that forks runs, after it has imported some packages."""
         place = self._place()
-        overlay = self._build_overlay_config(sources, place / "notes")
-        overlay = {**overlay, "packages": [*packages]}
-        recorder = self._build_recorder_config(selection, sources, place / "notes")
-        shadow = self._shadow.copy(place / "env", overlay, recorder)
+        configs = self._build_configs(selection, sources, place)
+        overlay = {**configs["import_hook"], "packages": packages}
+        configs = {**configs, "import_hook": overlay}
+        shadow = self._shadow.copy(place / "env", configs)
         code = "import _postmortem_fork_server as server; sys.exit(server.serve_runs())"
         command, environment = self._build_command(shadow, place, selection, sources, code)
 
         def start() -> AbstractContextManager[subprocess.Popen[bytes]]:
             return self._start_process(command, environment, place, sources, subprocess.PIPE)
 
-        return ForkServer(start, shadow.site_packages, place, overlay, recorder)
+        return ForkServer(start, shadow, place, configs)
 
     def _build_command(
         self,
@@ -348,7 +351,9 @@ class Runner:
         code: str,
     ) -> tuple[list[str], dict[str, str]]:
         """Return the command that starts pytest by some code, and its environment."""
-        script = self._write_shadow_script(shadow, selection, code)
+        if selection.as_module:
+            code = f"sys.path.insert(0, os.getcwd()); {code}"
+        script = _write_start_script(shadow.bin, code)
         options = ["-p", "_postmortem_recorder", *self._options(place, sources.tree)]
         if not self._interpreter.has_plugin:
             options = ["-p", PLUGIN_MODULE, *options]
@@ -367,7 +372,8 @@ class Runner:
         if self._interpreter.has_plugin:
             options += PLUGIN_OFF_OPTIONS
         files = [str(self._where.root / nodeid) for nodeid in nodeids]
-        start = ["-m", "pytest"] if as_module else [str(self._write_start_script(place))]
+        code = "import pytest; sys.exit(pytest.main())"
+        start = ["-m", "pytest"] if as_module else [_write_start_script(place, code)]
         environment = self._build_environment(None, place)
         command = [self._interpreter.python, *start, *options, *files]
         return self._run_command(command, environment, place, RunSources(), limit).status == 0
@@ -403,57 +409,30 @@ class Runner:
         (place / "t").mkdir(parents=True)
         return place
 
-    def _build_overlay_config(self, sources: RunSources, notes: Path) -> Mapping[str, Any]:
-        tree = sources.tree
-        return {
-            "files": dict(sources.files),
-            "modules": dict(sources.modules),
-            "data": list(sources.data),
-            "marks": dict(sources.marks),
-            "watched": dict(sources.watched),
-            "shake": sources.shake,
-            "conditions": sources.conditions,
-            "notes": str(notes),
-            "sites": list(self._interpreter.site_folders),
-            "moved": [] if tree is None else [[str(self._where.top), str(tree)]],
-            "roots": list(sources.roots),
-            "trees": [str(tree) for tree in (sources.tree, self._where.top) if tree],
-        }
-
-    def _build_recorder_config(
-        self, selection: TestSelection, sources: RunSources, notes: Path
-    ) -> Mapping[str, Any]:
+    def _build_configs(
+        self, selection: TestSelection, sources: RunSources, place: Path
+    ) -> RunConfigs:
+        """Return what a run imports and what it records, as plain data."""
+        trees = [str(tree) for tree in (sources.tree, self._where.top) if tree]
         root = self._where.within(self._where.root, sources.tree)
-        return {
-            "notes": str(notes),
+        notes = str(place / "notes")
+        overlay = {
+            **asdict(replace(sources, tree=None)),
+            "notes": notes,
+            "sites": self._interpreter.site_folders,
+            "moved": [(str(self._where.top), str(sources.tree))] if sources.tree else [],
+            "trees": trees,
+        }
+        recorder = {
+            **asdict(selection),
             "ids": [fold_id(id) for id in selection.ids],
-            "marks": list(selection.marks),
-            "places": [list(_resolve_test_path(nodeid, root)) for nodeid in selection.nodeids],
-            "others": None if selection.others is None else list(selection.others),
-            "rounds": selection.rounds,
-            "share": selection.share,
-            "switch": selection.switch,
-            "stop": selection.stop,
-            "packages": selection.packages,
+            "notes": notes,
+            "places": [_resolve_test_path(nodeid, root) for nodeid in selection.nodeids],
             "memory": self._memory,
             "started": time.time(),
-            "roots": [str(tree) for tree in (sources.tree, self._where.top) if tree],
+            "roots": trees,
         }
-
-    def _write_shadow_script(
-        self, shadow: ShadowEnvironment, selection: TestSelection, code: str
-    ) -> str:
-        """Return the script that starts pytest; its folder is kept off ``sys.path``."""
-        path_code = "sys.path.insert(0, os.getcwd()); " if selection.as_module else ""
-        script = shadow.bin / "run_pytest.py"
-        script.write_text(START_TEMPLATE.format(code=path_code + code), encoding="utf-8")
-        return str(script)
-
-    def _write_start_script(self, place: Path) -> Path:
-        script = place / "run_pytest.py"
-        code = "import pytest; sys.exit(pytest.main())"
-        script.write_text(START_TEMPLATE.format(code=code), encoding="utf-8")
-        return script
+        return {"import_hook": overlay, "recorder": recorder}
 
     def _options(self, place: Path, tree: Path | None) -> list[str]:
         has = self._plugins
@@ -481,10 +460,6 @@ class Runner:
                 folders.insert(1, os.path.dirname(self._interpreter.python))
             environment["PATH"] = os.pathsep.join(filter(None, folders))
         return environment
-
-    def _report_process(self, word: str, process: subprocess.Popen[bytes]) -> None:
-        if self._reaper is not None:
-            self._reaper.write_line(f"{word}{process.pid}")
 
     def _run_command(
         self,
@@ -533,7 +508,7 @@ class Runner:
                 start_new_session=True,
                 creationflags=NEW_GROUP,
             )
-            self._report_process("+", process)
+            self._reaper.write_line(f"+{process.pid}")
             with self._lock:
                 self._running.add(process)
             try:
@@ -542,8 +517,8 @@ class Runner:
                 yield process
             finally:
                 _kill_process_group(process)
-                kill_stray_processes(place)
-                self._report_process("-", process)
+                kill_processes_of(str(place))
+                self._reaper.write_line(f"-{process.pid}")
                 with self._lock:
                     self._running.discard(process)
 
@@ -556,21 +531,20 @@ class ForkServer:
     """A process that forks a run of the same tests for each text of some files, one at a time.
 
     It starts with the first run, and again after one that did not end. ``start`` starts it;
-    ``folder`` has the configuration that its runs read, ``place`` their log and notes.
+    its runs read their configuration from ``shadow``, and have their log and notes in ``place``.
     """
 
     def __init__(
         self,
         start: Callable[[], AbstractContextManager[subprocess.Popen[bytes]]],
-        folder: Path,
+        shadow: ShadowEnvironment,
         place: Path,
-        overlay: Mapping[str, Any],
-        recorder: Mapping[str, Any],
+        configs: RunConfigs,
     ) -> None:
         self._start = start
-        self._folder = folder
+        self._shadow = shadow
         self._place = place
-        self._overlay, self._recorder = overlay, recorder
+        self._configs = configs
         self._count = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._resources = ExitStack()
@@ -593,18 +567,21 @@ class ForkServer:
         """
         self._count += 1
         notes = self._place / f"notes-{self._count}"
-        overlay = {**self._overlay, "files": dict(files), "marks": dict(marks), "conditions": True}
-        recorder = {**self._recorder, "stop": stop}
-        for name, config in (("import_hook", overlay), ("recorder", recorder)):
-            text = json.dumps({**config, "notes": str(notes)})
-            (self._folder / f"{name}.json").write_text(text, encoding="utf-8")
+        overlay = {"files": files, "marks": marks, "conditions": True, "notes": str(notes)}
+        recorder = {"stop": stop, "notes": str(notes)}
+        self._shadow.configure(
+            {
+                "import_hook": {**self._configs["import_hook"], **overlay},
+                "recorder": {**self._configs["recorder"], **recorder},
+            }
+        )
         process = self._process or self._start_server()
         start = time.monotonic()
         answer = self._ask(process, b"run\n", limit)
         seconds = time.monotonic() - start
         status = int(answer) if answer else None
         if answer:
-            kill_stray_processes(self._place, but=process.pid)
+            kill_processes_of(str(self._place), but=process.pid)
         else:
             if answer is not None:  # the run has ended this process too
                 with suppress(subprocess.TimeoutExpired):
@@ -639,14 +616,6 @@ class ForkServer:
                 if stream is not None:
                     stream.close()
 
-    def __enter__(self) -> ForkServer:
-        """Return the server, which does not run yet."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End the process."""
-        self.close()
-
 
 def read_trial(notes: Path, ended: ProcessEnd) -> Trial:
     """Read what a run has recorded."""
@@ -665,26 +634,17 @@ def _resolve_test_path(nodeid: str, root: Path) -> tuple[str, str]:
     return os.path.realpath(root / path), names
 
 
+def _write_start_script(folder: Path, code: str) -> str:
+    """Write the script that starts pytest; the folder of a shadow environment is not imported."""
+    script = folder / "run_pytest.py"
+    script.write_text(START_TEMPLATE.format(code=code), encoding="utf-8")
+    return str(script)
+
+
 def _kill_process_group(process: subprocess.Popen[bytes]) -> None:
     """Kill a process and all processes in its group."""
+    kill_group(process.pid)
     with suppress(OSError):
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:  # a virtual environment's Python on Windows starts the real one
-            command = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
-            subprocess.run(command, capture_output=True, check=False)
-            process.kill()
+        process.kill()
     with suppress(subprocess.TimeoutExpired):
         process.wait(10)
-
-
-def kill_stray_processes(place: Path, but: int | None = None) -> None:
-    """Kill processes of a run in other groups, if the system can list them."""
-    marker = f"{TEMP_VARIABLE}={place / 't'}\0".encode(errors="surrogateescape")
-    for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
-        with suppress(OSError, ValueError):
-            number = int(name)
-            with open(f"/proc/{name}/environ", "rb") as file:
-                environment = file.read()
-            if marker in environment and number != but:
-                os.kill(number, signal.SIGKILL)

@@ -13,9 +13,9 @@ from time import monotonic
 
 from pytest_postmortem import git
 from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, Verdict
+from pytest_postmortem.proofs import FixStrength
 from pytest_postmortem.prove import revert
 from pytest_postmortem.prove.additions import AdditionsOfFix, find_additions, has_only_additions
-from pytest_postmortem.prove.checkout_at_fix import ReplayError
 from pytest_postmortem.prove.diagnose import NamesOfFix, collect_names_of_fix, read_source_text
 from pytest_postmortem.prove.experiment import (
     FRESH_RUNS,
@@ -34,7 +34,6 @@ from pytest_postmortem.prove.fix_files import TEST_FOLDERS, Fix, FixFileKind
 from pytest_postmortem.prove.flakiness import judge_repeated_runs
 from pytest_postmortem.prove.revert import FixVersions, Workspace
 from pytest_postmortem.prove.reverted_files import (
-    OPEN_VERDICTS,
     UNKNOWN_FILES,
     RevertedFiles,
     check_remaining_files,
@@ -43,7 +42,6 @@ from pytest_postmortem.prove.reverted_files import (
 from pytest_postmortem.prove.runner import Runner, TestSelection
 from pytest_postmortem.prove.strength import (
     NO_TIME,
-    FixStrength,
     StrengthRequest,
     measure_strength,
 )
@@ -53,16 +51,15 @@ from pytest_postmortem.prove.today import (
     run_tests_today,
     run_with_module_path,
 )
-from pytest_postmortem.prove.transplant import TransplantError
 from pytest_postmortem.prove.trial import AttemptResult, RaisedFailure, Trial
 from pytest_postmortem.prove.verdict import (
     DECIDED_VERDICTS,
+    OPEN_VERDICTS,
     RED_WORDS,
     IncidentVerdict,
     TestVerdict,
     format_failure_with_fix,
     judge_incident,
-    select_best_verdict,
 )
 
 TIME_WORDS = re.compile(
@@ -89,7 +86,8 @@ class IncidentProof:
     ``measure`` is what measures it. ``hang_seconds`` is the time after which a run counts as
     hanging, ``reverted_files`` the files of the fix that were reverted, and those that were not.
     ``is_copied`` means that the tests ran in another tree, ``read_files`` are files of the fix that
-    they opened past the import system.
+    they opened past the import system. ``title`` is the incident's. ``since`` is the day of a
+    reused verdict, None for a new one; ``changed`` is an input that was written during the runs.
     """
 
     id: str
@@ -105,6 +103,14 @@ class IncidentProof:
     reverted_files: RevertedFiles = UNKNOWN_FILES
     is_copied: bool = False
     read_files: tuple[str, ...] = ()
+    title: str = ""
+    since: str | None = None
+    changed: str | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on the incident."""
+        return self.judged.verdict
 
 
 class Prover:
@@ -203,7 +209,7 @@ class Prover:
                 if way == "replay" and today is not None and not today.others:
                     raise FixError(f"today {today.reason}")
                 proved = self._try_strategy(way, case, fix, proofs, today)
-            except (FixError, TransplantError, ReplayError) as error:
+            except FixError as error:
                 notes.append(f"{way}: {error}")
                 if isinstance(error, FixNotInHeadError):
                     notes = [str(error)]
@@ -262,7 +268,7 @@ class Prover:
             return proved
         try:
             copied = self._try_strategy("patch", case, fix, [], copied=True)
-        except (FixError, ReplayError) as error:
+        except FixError as error:
             copied = replace(proved, judged=IncidentVerdict("inconclusive", str(error)))
         if copied.judged.verdict in (*PROVEN_VERDICTS, "weak"):
             return copied
@@ -270,7 +276,7 @@ class Prover:
             return proved
         name = os.path.relpath(min(proved.read_files), self._checkout.top)
         why = f"{name} is read as a file, which a copy of the tree does not allow to revert"
-        return replace(proved, judged=make_inconclusive(proved.judged, why))
+        return replace(proved, judged=proved.judged.make_inconclusive(why))
 
     def _try_strategy(
         self,
@@ -314,13 +320,7 @@ class Prover:
             judged = _convert_replay_verdict(judged)
         tree = versions.tree or self._checkout.top
         shares = find_reverted_files(fix, versions, tree)
-        judged = check_remaining_files(
-            judged,
-            shares,
-            versions.tree or self._checkout.top,
-            sides.modules,
-            fix.of_kind("either"),
-        )
+        judged = check_remaining_files(judged, shares, tree, sides.modules, fix.of_kind("either"))
         files = versions.of_today({*sides.modules, *versions.fixed}, self._checkout.top)
         measure = self._build_measure(case, sides, versions, names_of_fix, judged)
         return IncidentProof(
@@ -358,7 +358,8 @@ class Prover:
         def measure() -> FixStrength:
             strength = measure_strength(experiment, versions, fix_names, nodeids, request, advance)
             top = f"{versions.tree or self._checkout.top}{os.sep}"
-            return strength.relative_to(top)
+            mutants = (replace(own, path=own.path.removeprefix(top)) for own in strength.mutants)
+            return replace(strength, mutants=tuple(mutants))
 
         return measure
 
@@ -366,7 +367,7 @@ class Prover:
         checkout = self._checkout
         top = versions.tree or checkout.top
         tests = [str(top / checkout.within(path)) for path in case.tests]
-        pairs = {path: (versions.before.get(path), text) for path, text in versions.fixed.items()}
+        pairs = versions.pairs
         texts = (decode_fix_source(data) or "" for _, data in checkout.list_source_files())
         if versions.way == "replay":
             return collect_names_of_fix(str(top), tests, pairs)
@@ -381,7 +382,7 @@ class Prover:
         paths = {*map(self._checkout.within, case.tests), *fix.of_kind("test")}
         paths.update(path for path in self._checkout.present if path.endswith("conftest.py"))
         tests = {str(top / path) for path in paths if path.endswith(".py")}
-        pairs = {path: (versions.before.get(path), text) for path, text in versions.fixed.items()}
+        pairs = versions.pairs
         others = (
             decode_fix_source(data) or ""
             for file, data in self._checkout.list_source_files()
@@ -405,7 +406,7 @@ class Prover:
         control = run_with_module_path(experiment, experiment.run_with_fix)
         if versions.way != "replay" and not _are_all_passing(control):
             control = _check_control_run(experiment, control, versions.way, self._checkout.top)
-        if _find_passing_tests(control).isdisjoint(control.linked):
+        if control.passing_tests().isdisjoint(control.linked):
             judged = judge_incident(control, Trial(control.ended), fix_names)
         else:
             without = experiment.without()
@@ -488,29 +489,18 @@ def choose_proof_with_shared_files(
         if is_proven:
             return _add_note_of_shared_files(kept, shared)
         why = f"{kept.judged.message}; {names} is a part of the fix that was left in place then"
-        return replace(kept, judged=make_inconclusive(kept.judged, why))
+        return replace(kept, judged=kept.judged.make_inconclusive(why))
     if is_proven and _is_own_assertion(judged):
         note = "" if kept is None else f"; {names} is reverted too, and without that it passes"
         return replace(whole, judged=replace(judged, message=judged.message + note))
     if is_proven:
-        judged = make_inconclusive(judged, f"fails with {names} reverted too, not by an assertion")
+        judged = judged.make_inconclusive(f"fails with {names} reverted too, not by an assertion")
     if kept is None:
         return replace(whole, judged=judged)
     if judged.verdict in OPEN_VERDICTS or kept.judged.verdict == "inconclusive":
         return kept
     why = f"passes without the rest of the fix; {names} is a part of it: {judged.message}"
-    return replace(kept, judged=make_inconclusive(kept.judged, why))
-
-
-def make_inconclusive(judged: IncidentVerdict, why: str) -> IncidentVerdict:
-    """Return a verdict as ``inconclusive``, with the reason for each of its deciding tests."""
-    tests = tuple(
-        replace(test, verdict="inconclusive", message=why, is_mixed=False)
-        if test.verdict in (*PROVEN_VERDICTS, *OPEN_VERDICTS)
-        else test
-        for test in judged.tests
-    )
-    return replace(judged, verdict="inconclusive", message=why, tests=tests)
+    return replace(kept, judged=kept.judged.make_inconclusive(why))
 
 
 def judge_additions(
@@ -527,69 +517,55 @@ def judge_additions(
     if additions is None or (judged.verdict == "weak" and additions.is_all):
         return judged
     trial = control if additions.is_all else experiment.run_with_additions(additions.texts)
-    tests = tuple(
-        _judge_test_with_additions(test, control, trial, fix_names, additions)
-        if test.verdict in PROVEN_VERDICTS
-        else _judge_weak_test_again(test, control, trial, fix_names, additions)
-        for test in judged.tests
-    )
-    top = select_best_verdict(tests)
-    return replace(judged, verdict=top.verdict, message=top.message, tests=tests)
+
+    def judge_test(test: TestVerdict) -> TestVerdict:
+        again = judge_incident(
+            replace(control, linked=(test.nodeid,)),
+            replace(trial, linked=control.linked),
+            fix_names,
+        )
+        if test.verdict == "weak":
+            return _judge_weak_test_again(test, again, additions)
+        if test.verdict not in PROVEN_VERDICTS or again.verdict == "proven":
+            return test
+        attempts = trial.attempts.get(test.nodeid, ())
+        is_passing = bool(attempts) and attempts[0].word == "passed"
+        return _judge_test_with_additions(test, again, additions, is_passing=is_passing)
+
+    return judged.with_tests(map(judge_test, judged.tests))
 
 
 def _judge_test_with_additions(
-    test: TestVerdict,
-    control: Trial,
-    trial: Trial,
-    fix_names: NamesOfFix,
-    additions: AdditionsOfFix,
+    test: TestVerdict, again: IncidentVerdict, additions: AdditionsOfFix, *, is_passing: bool
 ) -> TestVerdict:
+    """Return the verdict on a proven test that does not fail for the problem with the additions."""
     shown = ", ".join(additions.names[:3])
-    attempts = trial.attempts.get(test.nodeid, ())
-    if not attempts or attempts[0].word != "passed":
-        again = _judge_test_of_trial(test, control, trial, fix_names)
-        if again.verdict == "proven":
-            return test
-        why = f"{test.message}; whether only {shown} is missing can't be tested: {again.message}"
-        return replace(test, verdict="inconclusive", message=why, is_mixed=False)
+    if not is_passing:
+        return test.make_inconclusive(
+            f"{test.message}; whether only {shown} is missing can't be tested: {again.message}"
+        )
     if additions.doubts:
-        why = (
+        return test.make_inconclusive(
             f"fails only without {shown}; whether {additions.doubts[0]} replaces a method of a"
             " class outside of the repository is not known"
         )
-        return replace(test, verdict="inconclusive", message=why, is_mixed=False)
     why = f"fails only because {shown} is missing without the fix"
     if additions.is_all:
         why = f"needs {shown}, which the fix added: new behaviour, there is nothing to revert"
-    return replace(test, verdict="weak", message=why, is_mixed=False)
+    return TestVerdict(test.nodeid, "weak", why)
 
 
 def _judge_weak_test_again(
-    test: TestVerdict,
-    control: Trial,
-    trial: Trial,
-    fix_names: NamesOfFix,
-    additions: AdditionsOfFix,
+    test: TestVerdict, again: IncidentVerdict, additions: AdditionsOfFix
 ) -> TestVerdict:
     """Return the verdict on a test that needed an addition of the fix, with the additions kept.
 
     Only an assertion of the test itself speaks of the old behaviour.
     """
-    if test.verdict != "weak" or additions.doubts:
-        return test
-    again = _judge_test_of_trial(test, control, trial, fix_names)
-    if again.verdict != "proven" or not _is_own_assertion(again):
+    if additions.doubts or again.verdict != "proven" or not _is_own_assertion(again):
         return test
     why = f"{again.message}; {', '.join(additions.names[:3])}, which the fix added, was kept"
-    return replace(test, verdict="proven", message=why, is_mixed=False)
-
-
-def _judge_test_of_trial(
-    test: TestVerdict, control: Trial, trial: Trial, fix_names: NamesOfFix
-) -> IncidentVerdict:
-    return judge_incident(
-        replace(control, linked=(test.nodeid,)), replace(trial, linked=control.linked), fix_names
-    )
+    return TestVerdict(test.nodeid, "proven", why)
 
 
 def _check_control_run(experiment: Experiment, control: Trial, way: str, top: Path) -> Trial:
@@ -599,15 +575,16 @@ def _check_control_run(experiment: Experiment, control: Trial, way: str, top: Pa
     not work in prove's environment. A test that passes in some of these runs is flaky, which no
     other strategy would change.
     """
-    failing = [nodeid for nodeid in control.linked if _is_failing_with_fix(control, nodeid)]
-    today = _find_passing_tests(experiment.today()) if way == "units" else set()
+    first = control.first_attempts()
+    failing = [nodeid for nodeid, attempt in first.items() if attempt.word in RED_WORDS]
+    today = experiment.today().passing_tests() if way == "units" else set()
     still_failing = [nodeid for nodeid in failing if nodeid not in today]
     outside = (
         {*still_failing} if still_failing and experiment.are_tests_passing(still_failing) else set()
     )
     passing = today | outside
     for _ in range(FRESH_RUNS - 1):
-        if not passing.isdisjoint(failing) and _find_passing_tests(control).isdisjoint(failing):
+        if not passing.isdisjoint(failing) and control.passing_tests().isdisjoint(failing):
             control = control.add_attempts(experiment.again(fixed=True))
     copy = experiment.find_installed_copy(top) if outside else None
     return _excuse_failing_tests(control, passing, today, copy)
@@ -685,23 +662,8 @@ def _is_verdict_settled(judged: IncidentVerdict) -> bool:
 
 
 def _are_all_passing(trial: Trial) -> bool:
-    return bool(trial.linked) and all(
-        attempts and attempts[0].word == "passed"
-        for attempts in map(trial.attempts.get, trial.linked)
-    )
-
-
-def _find_passing_tests(trial: Trial) -> set[str]:
-    """Return the tests that pass in at least one run."""
-    return {
-        nodeid
-        for nodeid, attempts in trial.attempts.items()
-        if any(attempt.word == "passed" for attempt in attempts)
-    }
-
-
-def _is_failing_with_fix(trial: Trial, nodeid: str) -> bool:
-    return any(attempt.word in RED_WORDS for attempt in trial.attempts.get(nodeid, ())[:1])
+    words = [attempt.word for attempt in trial.first_attempts().values()]
+    return bool(words) and words == ["passed"] * len(trial.linked)
 
 
 def _excuse_failing_tests(
@@ -713,7 +675,7 @@ def _excuse_failing_tests(
     of a file of the fix.
     """
     excused = {}
-    for nodeid in {*passing} - _find_passing_tests(control):
+    for nodeid in {*passing} - control.passing_tests():
         for first in control.attempts.get(nodeid, ())[:1]:
             why = (
                 "passes by itself, but fails in prove's environment:"

@@ -10,18 +10,21 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from time import monotonic
-from typing import Literal
 
+from pytest_postmortem.proofs import FixStrength, MutantFinding, MutantResult
 from pytest_postmortem.prove.diagnose import NamesOfFix, classify_failure, read_source_text
-from pytest_postmortem.prove.effective_lines import find_changed_ranges
 from pytest_postmortem.prove.experiment import Experiment
-from pytest_postmortem.prove.fix_parts import find_lines_today, revert_parts_one_by_one
+from pytest_postmortem.prove.fix_lines import (
+    find_changed_ranges,
+    find_lines_today,
+    revert_parts_one_by_one,
+)
 from pytest_postmortem.prove.mutants import (
     CodeVersions,
     Mutant,
@@ -50,8 +53,6 @@ ENDLESS = "does not end"
 NO_TIME = "no time is left: give a longer --incident-timeout"
 """Why a mutant did not run."""
 
-MutantFinding = Literal["noticed", "missed", "not reached", "invalid"]
-
 Texts = Mapping[str, str | None]
 
 
@@ -61,49 +62,6 @@ class StrengthRequest:
 
     mutants: int = DEFAULT_MUTANTS
     jobs: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class MutantResult:
-    """A change to a line of the fix, and whether the linked tests noticed it."""
-
-    path: str
-    line: int
-    kind: str
-    before: str
-    after: str
-    found: MutantFinding
-    why: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class FixStrength:
-    """The strength of a proof. ``made`` is the number of mutants, of which a sample ran.
-
-    ``problem`` is why it could not be measured. A stored strength has only missed ``mutants``.
-    """
-
-    counts: Mapping[MutantFinding, int] = field(default_factory=dict)
-    mutants: tuple[MutantResult, ...] = ()
-    made: int = 0
-    limit: int = DEFAULT_MUTANTS
-    problem: str = ""
-    seconds: float = 0.0
-
-    def relative_to(self, top: str) -> FixStrength:
-        """Return the strength with paths below a folder."""
-        mutants = (replace(each, path=each.path.removeprefix(top)) for each in self.mutants)
-        return replace(self, mutants=tuple(mutants))
-
-    @property
-    def noticed(self) -> int:
-        """The number of mutants with which a test failed."""
-        return self.counts.get("noticed", 0)
-
-    @property
-    def missed(self) -> int:
-        """The number of mutants that ran, and with which every test passed."""
-        return self.counts.get("missed", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,18 +89,23 @@ def measure_strength(
     mutants = list(find_fix_mutants(versions))
     chosen = choose_mutants(mutants, request.mutants)
     if not chosen:
-        return FixStrength(limit=request.mutants, problem="its lines have nothing to change")
+        return FixStrength(problem="its lines have nothing to change")
     with ExitStack() as resources:
         runs = MutantRuns(experiment, nodeids, resources)
         control = runs.run_control(read_texts_today(versions), _list_marks(chosen))
         if control is None:
-            return FixStrength(
-                limit=request.mutants, problem="the tests do not pass in a run of their own"
-            )
+            return FixStrength(problem="the tests do not pass in a run of their own")
         results = _run_mutants(runs, control, chosen, fix_names, request.jobs, advance)
     counts = Counter(result.found for result in results)
     return FixStrength(
-        counts, tuple(results), len(mutants), request.mutants, seconds=monotonic() - start
+        counts["noticed"],
+        counts["missed"],
+        counts["not reached"],
+        counts["invalid"],
+        len(mutants),
+        request.mutants,
+        mutants=tuple(results),
+        seconds=monotonic() - start,
     )
 
 
@@ -258,7 +221,7 @@ class MutantRuns:
                 control = self.run(server, texts, marks)
             except ServerUnfitError:
                 continue
-            if _find_passing_tests(control) >= {*self._nodeids}:
+            if control.passing_tests() >= {*self._nodeids}:
                 self._packages, self._server = packages or (), server
                 self._limit = max(MIN_HANG_SECONDS, HANG_FACTOR * control.ended.seconds)
                 return control
@@ -269,7 +232,8 @@ class MutantRuns:
     def _open_server(self, packages: Sequence[str] | None) -> ForkServer | None:
         if packages is None:
             return None
-        return self._resources.enter_context(self._experiment.serve(self._nodeids, packages))
+        server = self._experiment.serve(self._nodeids, packages)
+        return self._resources.enter_context(closing(server))
 
     def open_servers(self, count: int) -> list[ForkServer | None]:
         """Return the processes for some parallel runs; None starts a process for each run.
@@ -293,14 +257,6 @@ class MutantRuns:
         return self._experiment.run_with_texts(
             server, self._nodeids, texts, marks or {}, self._limit, stop=stop
         )
-
-
-def _find_passing_tests(trial: Trial) -> set[str]:
-    return {
-        nodeid
-        for nodeid, attempts in trial.attempts.items()
-        if attempts and attempts[0].word == "passed"
-    }
 
 
 def _run_mutants(
@@ -396,7 +352,7 @@ def judge_part_run(trial: Trial, fix_names: NamesOfFix) -> tuple[MutantFinding, 
 
     A failure that comes from two halves which do not fit together is none.
     """
-    attempts = [trial.attempts[nodeid][0] for nodeid in trial.linked if trial.attempts.get(nodeid)]
+    attempts = trial.first_attempts().values()
     failed = [attempt for attempt in attempts if attempt.word in ("failed", "hung", "died")]
     for attempt in failed:
         if attempt.failure is None or _is_problem(attempt.failure, fix_names):

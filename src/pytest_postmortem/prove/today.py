@@ -16,7 +16,6 @@ from pytest_postmortem.prove.verdict import (
     TestVerdict,
     explain_no_linked_test,
     format_attempt,
-    select_best_verdict,
 )
 
 MISSING_MODULE = re.compile("No module named|ModuleNotFoundError")
@@ -67,8 +66,7 @@ class TestsToday:
         tests = (*judged.tests, *self.failing)
         if not judged.tests or not self.failing:
             return replace(judged, tests=tests)
-        top = select_best_verdict(tests)
-        return replace(judged, verdict=top.verdict, message=top.message, tests=tests)
+        return judged.with_tests(tests)
 
     def select_others(self, case: ProofCase) -> ProofCase:
         """Return the case without the tests that fail, with the node ids of all others."""
@@ -80,11 +78,8 @@ class TestsToday:
 def run_tests_today(experiment: Experiment) -> TestsToday:
     """Run the linked tests; those that fail run again in the user's own environment."""
     trial = run_with_module_path(experiment, experiment.today)
-    red = {
-        nodeid: attempts[0]
-        for nodeid in trial.linked
-        if (attempts := trial.attempts.get(nodeid)) and attempts[0].word in RED_WORDS
-    }
+    first = trial.first_attempts()
+    red = {nodeid: attempt for nodeid, attempt in first.items() if attempt.word in RED_WORDS}
     if red and experiment.are_tests_passing(list(red)):
         red = {}
     failing = (

@@ -15,16 +15,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from pytest_postmortem.prove.ast_units import CodeUnit, UnitKey, UnitText, parse_code_units
+from pytest_postmortem.prove.fix import FixError
 
 MAX_HELPERS = 25
 """The maximum of helpers that are copied along; units that need more do not fit today's text."""
 
 LineEdit = tuple[int, int, list[str]]
 """The first and the end line to replace in today's text, and the new lines."""
-
-
-class TransplantError(Exception):
-    """The units of a fix have no place in today's text; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +42,21 @@ def transplant_units(
     fix added it.
 
     Raises:
-        TransplantError: A unit has no place in today's text.
+        FixError: A unit has no place in today's text.
     """
     texts = tuple(map(parse_code_units, (before, fixed, today)))
     old, new, now = texts
     if old is None or new is None or now is None:
-        raise TransplantError("a version of it can't be parsed as Python")
+        raise FixError("a version of it can't be parsed as Python")
     swapping = _Transplant(old, new, now, needed)
     names = tuple(dict.fromkeys(map(str, swapping.touched_units)))
     if not names:
-        raise TransplantError("the fix changes no code in it, or only its order")
+        raise FixError("the fix changes no code in it, or only its order")
     result = TransplantedText(swapping.text(new), swapping.text(old), names)
     if not (swapping.is_whole(result.fixed) and swapping.is_whole(result.before)):
-        raise TransplantError("its units do not fit today's text")
+        raise FixError("its units do not fit today's text")
     if result.fixed == result.before:
-        raise TransplantError("nothing of the fix is left in today's text")
+        raise FixError("nothing of the fix is left in today's text")
     return result
 
 
@@ -93,39 +90,39 @@ class _Transplant:
         """Check that each unit has a place in today's text.
 
         Raises:
-            TransplantError: A unit has none.
+            FixError: A unit has none.
         """
         for key in self._changed:
             self._check_place(self._new.units[key])
         statements = [key for key in self._brought if key.kind == "statement"]
         if any(key not in self._now.units for key in statements):
-            raise TransplantError("a statement of the fix no longer exists")
+            raise FixError("a statement of the fix no longer exists")
         for key in self._taken:
             if key in self._now.units and key.kind != "statement":
-                raise TransplantError(f"{key} exists again today")
+                raise FixError(f"{key} exists again today")
             if key.kind == "statement" and not statements:
-                raise TransplantError("a statement that the fix removed has no place today")
+                raise FixError("a statement that the fix removed has no place today")
 
     def _check_place(self, unit: CodeUnit) -> None:
         today = self._now.units.get(unit.key)
         if today is None:
-            raise TransplantError(f"{unit.key} no longer exists")
+            raise FixError(f"{unit.key} no longer exists")
         if unit.key.kind == "class" and today.dumped_code != unit.dumped_code:
-            raise TransplantError(f"the head of class {unit.key} has changed since")
+            raise FixError(f"the head of class {unit.key} has changed since")
         if len(today.spans) != len(unit.spans) or today.column != unit.column:
-            raise TransplantError(f"{unit.key} has moved since")
+            raise FixError(f"{unit.key} has moved since")
 
     def text(self, version: UnitText) -> str:
         """Return today's text with the units of a version.
 
         Raises:
-            TransplantError: The units need too many helpers, or share a line with other code.
+            FixError: The units need too many helpers, or share a line with other code.
         """
         edits = sorted(self._list_edits(version), key=lambda edit: edit[:2])
         lines = list(self._now.lines)
         for (_, end, _), (start, _, _) in pairwise(edits):
             if start < end:
-                raise TransplantError("several of its statements are on one line")
+                raise FixError("several of its statements are on one line")
         for start, end, new_lines in reversed(edits):
             lines[start:end] = new_lines
         return "".join(lines)
@@ -171,7 +168,7 @@ class _Transplant:
     ) -> Iterator[LineEdit]:
         """Yield the edits that replace a unit; for a class, only its head."""
         if unit.column != today.column:
-            raise TransplantError(f"{unit.key} has moved since")
+            raise FixError(f"{unit.key} has moved since")
         texts = [version.lines[start:end] for start, end in unit.spans]
         last = len(today.spans) - 1
         for place, (start, end) in enumerate(today.spans):
@@ -236,10 +233,10 @@ class _Transplant:
         """Return the edit that adds a unit to a scope that lacks it."""
         unit = version.units[key]
         if key.scope not in self._now.ends:
-            raise TransplantError(f"class {key.scope} no longer exists")
+            raise FixError(f"class {key.scope} no longer exists")
         place, column = self._now.ends[key.scope]
         if key.scope and column != unit.column:
-            raise TransplantError(f"class {key.scope} has moved since")
+            raise FixError(f"class {key.scope} has moved since")
         if not key.scope and key.kind != "def":
             place = max([self._before_use(), *self._behind_imports(version.names(key))])
         lines = [line for text in version.texts(unit) for line in text]
@@ -272,7 +269,7 @@ class _Transplant:
                 if key is None or key in along or self._is_name_available(name, is_old):
                     continue
                 if len(along) - len(keys) >= MAX_HELPERS:
-                    raise TransplantError("its units need too many names that no longer exist")
+                    raise FixError("its units need too many names that no longer exist")
                 along[key] = None
                 waiting.append(version.units[key])
         for key in list(along)[len(keys) :]:

@@ -103,6 +103,19 @@ class Trial:
             if nodeid not in self.linked and attempts
         }
 
+    def first_attempts(self) -> dict[str, AttemptResult]:
+        """Return the first result of each linked test that has one."""
+        attempts = {nodeid: self.attempts.get(nodeid, ()) for nodeid in self.linked}
+        return {nodeid: own[0] for nodeid, own in attempts.items() if own}
+
+    def passing_tests(self) -> set[str]:
+        """Return the tests that pass at least once."""
+        return {
+            nodeid
+            for nodeid, attempts in self.attempts.items()
+            if any(attempt.word == "passed" for attempt in attempts)
+        }
+
     def add_attempts(self, other: Trial) -> Trial:
         """Return the run with the attempts of another run, which may lack some tests."""
         attempts = {

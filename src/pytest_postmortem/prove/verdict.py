@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, Verdict, format_count
 from pytest_postmortem.prove.diagnose import NamesOfFix, classify_failure
@@ -23,6 +23,9 @@ DECIDED_VERDICTS: tuple[Verdict, ...] = (
     "fails-with-fix",
 )
 """Verdicts that another strategy would not change."""
+
+OPEN_VERDICTS: tuple[Verdict, ...] = ("not-proven", "not-reached")
+"""Verdicts that may be due to a file of the fix that was not reverted."""
 
 RED_WORDS: tuple[AttemptWord, ...] = ("failed", "error", "hung", "died")
 """Results of a test that fails with the fix."""
@@ -48,6 +51,10 @@ class TestVerdict:
     message: str
     is_mixed: bool = False
 
+    def make_inconclusive(self, why: str) -> TestVerdict:
+        """Return the verdict as ``inconclusive``."""
+        return TestVerdict(self.nodeid, "inconclusive", why)
+
 
 @dataclass(frozen=True, slots=True)
 class IncidentVerdict:
@@ -68,6 +75,22 @@ class IncidentVerdict:
     def is_mixed(self) -> bool:
         """Whether a test ended differently in several runs."""
         return any(test.is_mixed for test in self.tests)
+
+    def with_tests(self, tests: Iterable[TestVerdict]) -> IncidentVerdict:
+        """Return the verdict with others on its tests, of which the best is the incident's."""
+        tests = tuple(tests)
+        top = select_best_verdict(tests)
+        return replace(self, verdict=top.verdict, message=top.message, tests=tests)
+
+    def make_inconclusive(self, why: str) -> IncidentVerdict:
+        """Return the verdict as ``inconclusive``, as that on each of its deciding tests."""
+        tests = (
+            test.make_inconclusive(why)
+            if test.verdict in (*PROVEN_VERDICTS, *OPEN_VERDICTS)
+            else test
+            for test in self.tests
+        )
+        return replace(self, verdict="inconclusive", message=why, tests=tuple(tests))
 
 
 def judge_incident(

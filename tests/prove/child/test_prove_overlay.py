@@ -55,7 +55,7 @@ class Process:
             "data": [],
         }
         overlay = {**known, **paths, "notes": str(notes), **config}
-        own = self.shadow.copy(self.folder.parent / f"env{self.number}", overlay, {})
+        own = self.shadow.copy(self.folder.parent / f"env{self.number}", {"import_hook": overlay})
         done = subprocess.run(
             [own.python, *arguments],
             cwd=self.folder,
@@ -501,7 +501,7 @@ def test_a_process_that_can_not_read_what_it_is_to_import_says_so(
     shadow: ShadowEnvironment, tmp_path: Path
 ) -> None:
     """It goes on without, and the run has no note of what was served."""
-    own = shadow.copy(tmp_path / "env", {}, {})
+    own = shadow.copy(tmp_path / "env", {})
     (own.site_packages / "import_hook.json").write_text("{")
 
     done = subprocess.run(

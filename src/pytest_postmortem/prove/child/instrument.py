@@ -44,16 +44,16 @@ def _is_overlapping(first: int, last: int, ranges: Sequence[Sequence[int]]) -> b
     return first <= last and any(first <= end and start <= last for start, end in ranges)
 
 
-def _find_decorated_line(node: Any) -> int:
+def find_decorated_line(node: Any) -> int:
     """Return the first line of a statement, including its decorators."""
     decorators = getattr(node, "decorator_list", ())
     return min([int(node.lineno), *(int(decorator.lineno) for decorator in decorators)])
 
 
-def _find_head_lines(node: Any) -> tuple[int, int]:
+def find_head_lines(node: Any) -> tuple[int, int]:
     """Return the lines of a statement, excluding the statements in its body."""
     inner = [int(child.lineno) for child in _list_inner_nodes(node)]
-    first = _find_decorated_line(node)
+    first = find_decorated_line(node)
     return first, max(first, min(inner) - 1) if inner else int(node.end_lineno)
 
 
@@ -62,7 +62,7 @@ def _find_running_lines(node: Any) -> tuple[int, int]:
 
     For a function these are its decorators, since its head matters only to its callers.
     """
-    first, last = _find_head_lines(node)
+    first, last = find_head_lines(node)
     is_function = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
     return first, node.lineno - 1 if is_function else last
 
@@ -98,7 +98,7 @@ class _Marker:
             if _is_overlapping(pattern.lineno, pattern.end_lineno, self._marks):
                 node.body.insert(0, self._build_call(pattern.lineno, node.body[0]))
         elif (has_own_head or is_condition) and _is_overlapping(
-            *_find_head_lines(node), self._marks
+            *find_head_lines(node), self._marks
         ):
             place = 1 if _is_text_statement(node.body[0]) else 0
             node.body.insert(place, self._build_call(node.lineno, node.body[0]))
@@ -109,7 +109,7 @@ class _Marker:
             future = isinstance(node, ast.ImportFrom) and node.module == "__future__"
             idle = first or future or (isinstance(node, CONDITIONAL) and not self._conditions)
             if not idle and _is_overlapping(*_find_running_lines(node), self._marks):
-                yield self._build_call(_find_decorated_line(node), node)
+                yield self._build_call(find_decorated_line(node), node)
             self.mark_statements(node)
             yield node
 
@@ -167,7 +167,7 @@ class _WatchTransformer(ast.NodeTransformer):
         return self._wrap_block(node)
 
     def _is_watched(self, node: Any) -> bool:
-        return _is_overlapping(_find_decorated_line(node), node.end_lineno, self._watched)
+        return _is_overlapping(find_decorated_line(node), node.end_lineno, self._watched)
 
     def _wrap_function(self, node: Any) -> Any:
         outer, self._within = self._within, self._is_watched(node)

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 
 MAX_SECONDS = 5.0
@@ -31,36 +31,39 @@ def main(work: str, lines: Iterable[str]) -> None:
     until = time.monotonic() + MAX_SECONDS
     while True:
         for number in running:
-            _kill_group(number)
-        for number in _list_processes_of(work):
-            with suppress(OSError):
-                os.kill(number, signal.SIGKILL)
+            kill_group(number)
+        is_left = kill_processes_of(work)
         shutil.rmtree(work, ignore_errors=True)
-        if not os.path.exists(work) and not [*_list_processes_of(work)]:
-            return
-        if time.monotonic() > until:
+        if not (is_left or os.path.exists(work)) or time.monotonic() > until:
             return
         time.sleep(0.1)
 
 
-def _kill_group(number: int) -> None:
+def kill_group(number: int) -> None:
     """Kill the processes of a run."""
     with suppress(OSError):
         if hasattr(os, "killpg"):
             os.killpg(number, signal.SIGKILL)
-        else:
+        else:  # a virtual environment's Python on Windows starts the real one
             subprocess.run(["taskkill", "/F", "/T", "/PID", str(number)], capture_output=True)
 
 
-def _list_processes_of(work: str) -> Iterator[int]:
-    """Yield the processes whose temporary folder is in the folder of the runs, on Linux."""
+def kill_processes_of(work: str, but: int | None = None) -> bool:
+    """Kill the processes whose temporary folder is in a folder; return whether there was one.
+
+    Only Linux lists them.
+    """
     marker = b"TMPDIR=" + os.fsencode(os.path.join(work, ""))
+    is_found = False
     for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
         with suppress(OSError, ValueError):
             number = int(name)
             with open(f"/proc/{name}/environ", "rb") as file:
-                if marker in file.read() and number != os.getpid():
-                    yield number
+                is_own = marker in file.read() and number not in (but, os.getpid())
+            if is_own:
+                is_found = True
+                os.kill(number, signal.SIGKILL)
+    return is_found
 
 
 if __name__ == "__main__":
