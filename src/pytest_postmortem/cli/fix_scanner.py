@@ -103,7 +103,7 @@ class FixScanner:
     @cached_property
     def own_repositories(self) -> OwnRepositories:
         """The names of this repository on forges."""
-        top = self.checkout.suite.top
+        top = self.checkout.top
         metadata = (read_file_bytes(top / name) or b"" for name in METADATA_FILES)
         return find_own_repositories(
             git_history.list_remote_urls(self.checkout.root),
@@ -226,7 +226,7 @@ class FixScanner:
         """Return the reported results of an incident, with the tests of today's suite."""
         linked = linked_incident or LinkedIncident(postmortem.id)
         shown = redact_postmortem(postmortem, self.checkout.settings.show)
-        top = self.checkout.suite.top
+        top = self.checkout.top
         candidates = [
             self._build_candidate(test, frozenset(linked.tests))
             for test in tests
@@ -246,7 +246,7 @@ class FixScanner:
         path = str(test.path_today)
         shown = self.checkout.suite.shown(path)
         data = self._suite[path]
-        self.sources[shown] = ScannedFile(shown, self.checkout.suite.top / path, data)
+        self.sources[shown] = ScannedFile(shown, self.checkout.top / path, data)
         names = [
             each.name for each in self.checkout.tests(data) or () if each.line == test.line
         ] or [str(test.names_today)]

@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 
 from pytest_postmortem import registry
-from pytest_postmortem.cli.absent_files import require_registry
 from pytest_postmortem.cli.project import Project
 from pytest_postmortem.cli.project_code import ProjectCode
 from pytest_postmortem.errors import Problem
@@ -50,7 +49,7 @@ class LintedProject(Project):
 
     @cached_property
     def _examined_registry(self) -> tuple[Registry | None, tuple[Finding, ...]]:
-        require_registry(self.root, self.settings)
+        self.require_documents()
         if not self.locations and self.settings.sync is None:
             return None, ()
         how = build_loading_options(self.settings)._replace(offline=True, unreachable="warn")

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from pytest_postmortem import git
 from pytest_postmortem.cli.arguments import build_pytest_arguments
-from pytest_postmortem.cli.project import Project, configure_without_conftest, find_suite_paths
+from pytest_postmortem.cli.project import Project, configure_without_conftest
 from pytest_postmortem.errors import GitError, Problem, SettingsError
 from pytest_postmortem.evaluation.evaluate import normalize_severity
 from pytest_postmortem.files import find_unfinished_files, format_relative_path, is_test_file_path
@@ -127,7 +127,7 @@ class RegressionTestFile:
 
     def _unseen(self) -> str | None:
         """Say why a bare pytest would not find the file."""
-        suite_paths = find_suite_paths(self._project.config, self._project.settings)
+        suite_paths = self._project.suite_paths
         roots = [place for place in suite_paths if self._file.is_relative_to(place)]
         if not roots:
             return "a bare pytest does not look there (testpaths)"

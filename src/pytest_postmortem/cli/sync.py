@@ -12,7 +12,7 @@ import pytest
 
 from pytest_postmortem import registry, settings
 from pytest_postmortem.cli.arguments import build_pytest_arguments
-from pytest_postmortem.cli.pytest_configuration import configure_pytest
+from pytest_postmortem.cli.project import configure_pytest
 from pytest_postmortem.errors import Problem, RegistryError, SettingsError
 from pytest_postmortem.files import is_written_through, write_text_file
 from pytest_postmortem.model import Location, Postmortem, Registry, format_count
