@@ -33,7 +33,6 @@ from pytest_postmortem.cli.comment import (
     load_joined_report,
     post_comment,
 )
-from pytest_postmortem.cli.diff import load_own_report
 from pytest_postmortem.cli.new_proofs import prove_new_incidents
 from pytest_postmortem.cli.project import Project, configure_without_conftest
 from pytest_postmortem.cli.prove import prove_request
@@ -55,6 +54,7 @@ from pytest_postmortem.prove.output import (
 )
 from pytest_postmortem.report_formats import render_report
 from pytest_postmortem.reports.data.compare import Comparison, IncidentChange
+from pytest_postmortem.reports.data.report_reader import read_own_report
 from pytest_postmortem.reports.github import MOST_ANNOTATIONS, find_path_from_top, format_annotation
 from pytest_postmortem.reports.json_report import format_json_document
 from pytest_postmortem.reports.writers import append_job_summary
@@ -312,7 +312,7 @@ class CiJob:
         self._pytest_status = status if status >= 0 else 128 - status
         self._statuses["tests"] = self._pytest_status
         if place.is_file():
-            report = load_own_report(place)
+            report = read_own_report(place).document
             self._take_report(report)
             if not status and any(not gate["judged"] for gate in report["gates"]):
                 self._statuses["tests"] = EXIT_NOT_JUDGED

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +25,11 @@ from pytest_postmortem.cli.project import (
 )
 from pytest_postmortem.cli.project_code import ProjectCode, find_code_files
 from pytest_postmortem.errors import GitError, Problem, RegistryError, SettingsError
-from pytest_postmortem.files import format_relative_path, read_file_bytes
+from pytest_postmortem.files import (
+    format_relative_path,
+    open_temporary_folder,
+    read_file_bytes,
+)
 from pytest_postmortem.model import Location, Registry
 from pytest_postmortem.pysource import suite_reader
 from pytest_postmortem.pysource.bindings import parse_python_tree
@@ -269,11 +272,7 @@ class GitCheckout(Project):
         )
         if not contents:
             return None
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            for path, data in contents.items():
-                (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                (folder / path).write_bytes(data)
+        with open_temporary_folder(contents) as folder:
             moved_locations = [
                 moved for location in locations if (moved := self._moved(location, folder))
             ]

@@ -21,6 +21,7 @@ from pytest_postmortem.registry.document import (
 from pytest_postmortem.registry.file_bytes import READ_DOCUMENT
 from pytest_postmortem.registry.filenames import DocumentName, parse_linked_name
 from pytest_postmortem.registry.located_data import LocatedList, LocatedTable
+from pytest_postmortem.scaffold.edits import edit_text
 from pytest_postmortem.scaffold.label_lines import list_label_insertions
 from pytest_postmortem.scaffold.scalars import format_toml_value, format_yaml_value
 
@@ -42,20 +43,19 @@ def add_fix_field(
     ``line`` is that of the incident's entry in a file, None for a document without front matter;
     ``fix`` are the commits. A document gets front matter only if ``new_front_matter`` says so.
     """
-    bom = BOM_UTF8 if data.startswith(BOM_UTF8) else b""
-    try:
-        text = data.removeprefix(bom).decode()
-    except UnicodeDecodeError:
-        return None
-    newline = "\r\n" if "\r\n" in text else "\n"
-    plain = text.replace("\r\n", "\n")
-    try:
-        new = _insert_fix(plain, shown, line, tuple(fix))
+
+    def insert_fix(text: str) -> str:
+        new = _insert_fix(text, shown, line, tuple(fix))
         if new is None and line is None:
-            new = _insert_into_text(plain, shown, tuple(fix), new_front_matter)
+            new = _insert_into_text(text, shown, tuple(fix), new_front_matter)
+        if new is None:
+            raise LookupError
+        return new
+
+    try:
+        return edit_text(data, insert_fix)
     except (RegistryError, ValueError, LookupError, RecursionError):
         return None
-    return None if new is None else bom + new.replace("\n", newline).encode()
 
 
 def _insert_fix(text: str, shown: str, line: int | None, fix: tuple[str, ...]) -> str | None:
