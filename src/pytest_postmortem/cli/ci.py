@@ -149,7 +149,7 @@ def read_ci_inputs(options: argparse.Namespace, environment: Mapping[str, str]) 
 
 EXIT_FAILED = 1
 
-NO_CHANGE = "Nothing to compare with: this is no pull or merge request, and no base is given"
+NO_CHANGE = "Nothing to compare with: this is not a pull or merge request, and no base is given"
 
 
 NO_REGISTRY = "no registry found; run `pytest-postmortem init`"
@@ -426,7 +426,7 @@ def _find_report_files(patterns: Sequence[str]) -> Iterator[Path]:
 
 
 def _find_path_in_repository(path: str) -> str | None:
-    """Return the path of a file from the top of its repository, None if there is no such file."""
+    """Return the path of a file from the top of its repository, None if it does not exist."""
     place, top = Path.cwd() / path, git.find_repository_top(Path.cwd())
     if top is None or not place.is_file() or not place.resolve().is_relative_to(top.resolve()):
         return None

@@ -199,7 +199,7 @@ def post_comment(
 ) -> CommentNote:
     """Write a text into our comment on a change, and say what became of it."""
     if change is None:
-        return CommentNote("Not commented: this is no job of GitHub or GitLab", failed=True)
+        return CommentNote("Not commented: this is not a job of GitHub or GitLab", failed=True)
     if change.number is None:
         return CommentNote("Not commented: this job is about no pull or merge request", failed=True)
     try:

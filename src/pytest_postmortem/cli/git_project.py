@@ -115,7 +115,7 @@ class GitCheckout(Project):
 
         Raises:
             SettingsError: It names none.
-            GitError: Git gives no answer, there is no commit yet, or the clone is shallow.
+            GitError: Git gives no answer, the branch has no commit yet, or the clone is shallow.
         """
         for name in (revision, f"refs/remotes/origin/{revision}"):
             commit = git.resolve_commit(self.root, name)

@@ -178,7 +178,7 @@ class Project:
 
     @cached_property
     def index(self) -> git.IndexOnlyFiles:
-        """The entries of git's index that are no files here, none outside of a repository.
+        """The entries of git's index that are not files here, none outside of a repository.
 
         Raises: GitError where git gives no answer.
         """

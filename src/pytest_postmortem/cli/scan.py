@@ -283,7 +283,7 @@ def _open_project(config: pytest.Config, source: str | None) -> tuple[Project, s
 
     The text says why no fixes are looked for, if they should be.
 
-    Raises: GitError if only fixes are looked for, and there is no repository.
+    Raises: GitError if only fixes are looked for, and the repository is missing.
     """
     unread = ""
     if source != "names":

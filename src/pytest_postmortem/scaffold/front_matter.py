@@ -124,7 +124,7 @@ class FrontMatter:
     def imitate(self, facts: IncidentFacts, needed: Iterable[str] = (), uuid: str = "") -> str:
         """Return the front matter of another document with the same keys.
 
-        ``uuid`` is the value of keys that have a UUID here. Values of keys that are no field are
+        ``uuid`` is the value of keys that have a UUID here. Values of keys that are not fields are
         left out. Known values without a key are added under the field's own name, and so are the
         ``needed`` fields, even without a value.
         """

@@ -245,7 +245,7 @@ def scaffold_entry(
     """Prepare an entry of a registry file.
 
     Raises:
-        SettingsError: There is no next id, or no entry can be added safely.
+        SettingsError: The next id is unknown, or no entry can be added safely.
     """
     data = place.path.read_bytes()
     id, is_sparse = (
