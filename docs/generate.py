@@ -15,8 +15,8 @@ import sys
 from pathlib import Path
 
 from pytest_postmortem import __version__
+from pytest_postmortem.cli.arguments import CLI_COMMANDS
 from pytest_postmortem.cli.explain import SECTION_HEADING
-from pytest_postmortem.cli.main import CLI_COMMANDS
 from pytest_postmortem.lint.rules import LINT_RULES
 from pytest_postmortem.options import COMMAND_LINE_OPTIONS, INI_SETTINGS
 from pytest_postmortem.reports.json_report import REPORT_FORMAT

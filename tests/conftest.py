@@ -17,7 +17,7 @@ import yaml  # noqa: F401  # libyaml keeps the classes of the first import, see 
 
 import pytest_postmortem
 from prove_repository import Repository
-from pytest_postmortem.lint import engine, rules
+from pytest_postmortem.lint import rules
 from pytest_postmortem.runtime.run_metadata import COMMIT_VARIABLES
 from server import Server, serving
 
@@ -89,7 +89,7 @@ def few_lint_rules(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run three rules of the lint alone, so that no new rule changes the output of a check."""
     codes = ("cause-person", "action-overdue", "test-missing")
     few = {code: rules.LINT_RULES[code] for code in codes}
-    monkeypatch.setattr(engine, "LINT_RULES", few)
+    monkeypatch.setattr(rules, "LINT_RULES", few)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -21,8 +21,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from pytest_postmortem.cli.fix_scanner import FixScanner, ProofRequest
+from pytest_postmortem.cli.fix_scanner import FixScanner
 from pytest_postmortem.cli.git_project import open_checkout
+from pytest_postmortem.cli.prove_cases import ProveRequest
 from pytest_postmortem.model import Postmortem
 from pytest_postmortem.scan.findings import FixFinding, FixScan
 from pytest_postmortem.scan.fix_tests import FixTest
@@ -87,7 +88,7 @@ def prove_tests(
     scanner: FixScanner, incidents: list[Incident], scan: FixScan, counts: Counter[str]
 ) -> None:
     """Run the tests of fixes, and compare the outcome with the one that is known."""
-    scan = scanner.prove_findings(scan, ProofRequest())
+    scan = scanner.prove_findings(scan, ProveRequest())
     for incident, finding in zip(incidents, scan.findings, strict=True):
         if not finding.was_run:
             continue

@@ -13,8 +13,8 @@ import re
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch, translate
 from functools import cache
@@ -48,6 +48,17 @@ _UNFINISHED_PATTERN = re.compile(
 
 class FileChangedError(Exception):
     """A file was changed after it had been read."""
+
+
+@contextmanager
+def open_temporary_folder(contents: Mapping[str, bytes]) -> Iterator[Path]:
+    """Make a folder with some files, which is removed at the end."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for path, data in contents.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(data)
+        yield folder
 
 
 def write_text_file(path: Path, text: str) -> None:

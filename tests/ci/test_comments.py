@@ -153,7 +153,9 @@ def test_a_fork_is_not_told_to_set_a_token(server: Server) -> None:
     with pytest.raises(CommentError) as caught:
         publish_comment(change, None, "", "text")
 
-    assert str(caught.value) == "there is no token, since a job for a fork has none of this project"
+    assert (
+        str(caught.value) == "the token is missing, since a job for a fork has none of this project"
+    )
 
 
 def test_a_refused_token_is_not_in_the_message(server: Server) -> None:
@@ -171,7 +173,7 @@ def test_a_refused_token_is_not_in_the_message(server: Server) -> None:
     ("reply", "cause"),
     [
         (Reply("<html>"), "the answer is not JSON; check the address"),
-        (Reply({"a": 1}), "the answer is no list of comments; check the address"),
+        (Reply({"a": 1}), "the answer is not a list of comments; check the address"),
         (
             Reply([], headers={"Link": '<http://elsewhere.example/2>; rel="next"'}),
             "its next page is at another host; check the address",
@@ -218,4 +220,4 @@ def test_without_a_token_the_variables_are_named() -> None:
     with pytest.raises(CommentError) as caught:
         publish_comment(Change("GitLab", "https://x.example", "7", 1), None, "", "text")
 
-    assert str(caught.value) == "there is no token; set POSTMORTEM_TOKEN or GITLAB_TOKEN"
+    assert str(caught.value) == "the token is missing; set POSTMORTEM_TOKEN or GITLAB_TOKEN"

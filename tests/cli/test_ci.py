@@ -234,7 +234,7 @@ def test_without_a_pull_request_nothing_is_compared(
     status = job.push({"test_guard.py": None})
 
     assert status == 0
-    assert "Nothing to compare with: this is no pull or merge request" in capsys.readouterr().out
+    assert "Nothing to compare with: this is not a pull or merge request" in capsys.readouterr().out
     assert [*job.outputs().values()] == ["0", "1", "0", "", "", ""]
     assert job.api.server.asked == []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_postmortem.cli.ci_annotations import annotate_losses, annotate_proofs
+from pytest_postmortem.cli.ci import annotate_losses, annotate_proofs
 from pytest_postmortem.reports.data.compare import IncidentChange
 
 NODEID = "tests/test_a.py::test_a"

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from forge import TOKEN, SimulatedForge
-from pytest_postmortem.cli.arguments import declare_ci_arguments
+from pytest_postmortem.cli.arguments import CLI_COMMANDS
 from pytest_postmortem.cli.ci import CI_INPUTS, VARIABLE_PREFIX
 from repositories import commit, git, repository
 from server import Server
@@ -72,7 +72,8 @@ def test_each_input_of_the_command_is_an_option() -> None:
     import argparse
 
     parser = argparse.ArgumentParser()
-    declare_ci_arguments(parser)
+    command = next(each for each in CLI_COMMANDS if each.name == "ci")
+    command.declare_arguments(parser)
 
     assert CI_INPUTS.keys() <= vars(parser.parse_args([])).keys()
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from pytest_postmortem import __version__
-from pytest_postmortem.cli.main import CLI_COMMANDS, CliCommand, main
+from pytest_postmortem.cli.arguments import CLI_COMMANDS, CliArgument, CliCommand
+from pytest_postmortem.cli.main import main
 from pytest_postmortem.errors import PostmortemError, Problem, RegistryError, SettingsError
 
 PROBLEM = Problem(
@@ -29,10 +30,11 @@ Couldn't read registry 'pm.yml', line 3: it is broken
 def command(run: Callable[[argparse.Namespace], int]) -> CliCommand:
     """Return a command with one argument."""
 
-    def declare(parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("what")
+    class Command(CliCommand):
+        def run(self, options: argparse.Namespace) -> int:
+            return run(options)
 
-    return CliCommand("do", "Do it.", declare, run)
+    return Command("do", "Do it.", "everyday", (CliArgument("what WHAT", "what to do"),))
 
 
 def raising(error: PostmortemError) -> Callable[[argparse.Namespace], int]:

@@ -113,7 +113,7 @@ def test_outside_of_a_job_the_text_is_printed(
 ) -> None:
     """To see it, or to send it by other means."""
     assert main(["comment", "--base", "origin/main"]) == 0
-    assert capsys.readouterr() == (LOST, "Not commented: this is no job of GitHub or GitLab\n")
+    assert capsys.readouterr() == (LOST, "Not commented: this is not a job of GitHub or GitLab\n")
 
 
 def test_a_file_gets_the_text_with_its_marker(shop: Path, api: SimulatedForge) -> None:

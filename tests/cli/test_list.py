@@ -680,7 +680,7 @@ def test_no_more_is_shown_than_may_be(project: Path, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("name", "text", "cause"),
     [
-        ("r.xml", "<testsuites/>", "JUnit XML has no states of incidents"),
+        ("r.xml", "<testsuites/>", "JUnit XML does not say which incidents there are"),
         ("r.json", "[]", None),
         ("none.json", None, None),
     ],

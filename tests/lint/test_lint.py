@@ -12,8 +12,7 @@ import pytest
 from pytest_postmortem.cli.main import main
 from pytest_postmortem.lint import action_item_rules, cause_rules, incident_rules
 from pytest_postmortem.lint.cases import LintCase, build_lint_case
-from pytest_postmortem.lint.engine import lint_cases
-from pytest_postmortem.lint.rules import LINT_RULES
+from pytest_postmortem.lint.rules import LINT_RULES, lint_cases
 from pytest_postmortem.model import ActionItem, Policy, Postmortem, Registry
 from pytest_postmortem.pysource.marker_index import LinkedIncident
 from pytest_postmortem.registry.postmortem_text import build_text_of_fields, read_document

@@ -39,6 +39,7 @@ FIX = "1a2b3c4d5e6f7a8b9c0d1a2b3c4d5e6f7a8b9c0d"
         ("pm/a.md", 1, "# A\n", None),
         ("pm/a.md", 1, "---\ntitle: A\nfix: abc\n---\n", None),
         ("pm.yml", 1, "a: [\n", None),
+        ("pm/a.md", 1, "---\ntitle: A\r\n---\n", None),
     ],
 )
 def test_the_field_is_written_where_it_is_safe(

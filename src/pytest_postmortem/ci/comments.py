@@ -80,10 +80,10 @@ def publish_comment(
     Raises: CommentError where that is not possible.
     """
     if token is None and change.is_of_fork:
-        raise CommentError("there is no token, since a job for a fork has none of this project")
+        raise CommentError("the token is missing, since a job for a fork has none of this project")
     if token is None:
         variables = " or ".join(TOKEN_VARIABLES[change.forge])
-        raise CommentError(f"there is no token; set {variables}")
+        raise CommentError(f"the token is missing; set {variables}")
     try:
         with HttpClient() as client:
             return _Thread(client, change, token, build_marker(name)).publish(text, create=create)
@@ -183,7 +183,7 @@ class _Thread:
                 return
             items, following = self._read(address)
             if not isinstance(items, list):
-                raise UnreachableError("the answer is no list of comments", "check the address")
+                raise UnreachableError("the answer is not a list of comments", "check the address")
             for item in items:
                 comment = self._parse_comment(item)
                 if comment is not None:

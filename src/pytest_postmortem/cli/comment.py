@@ -21,14 +21,18 @@ from pytest_postmortem.ci.comment_text import ChangeResults, is_worth_a_comment,
 from pytest_postmortem.ci.comments import CommentError, build_marker, publish_comment
 from pytest_postmortem.cli import EXIT_NOT_JUDGED
 from pytest_postmortem.cli.arguments import build_pytest_arguments
-from pytest_postmortem.cli.diff import compare_with_base, load_own_report
+from pytest_postmortem.cli.diff import compare_with_base
 from pytest_postmortem.cli.git_project import DEPTH_REMEDY
 from pytest_postmortem.cli.report_targets import print_or_write
 from pytest_postmortem.errors import NotJudgedError, Problem, ReportError
 from pytest_postmortem.model import VERDICTS
 from pytest_postmortem.reports.data.compare import Comparison, compare_reports
 from pytest_postmortem.reports.data.merge import merge_reports
-from pytest_postmortem.reports.data.report_reader import REPORT_UNREADABLE, read_report_files
+from pytest_postmortem.reports.data.report_reader import (
+    REPORT_UNREADABLE,
+    read_own_report,
+    read_report_files,
+)
 from pytest_postmortem.reports.json_report import build_report_document
 from pytest_postmortem.reports.writers import append_job_summary
 from pytest_postmortem.text import sanitize_line
@@ -83,7 +87,7 @@ def load_joined_report(paths: Sequence[Path], fail_under: float | None = None) -
     Raises: ReportError where one is not a report.
     """
     if len(paths) == 1 and fail_under is None:
-        return load_own_report(paths[0])
+        return read_own_report(paths[0]).document
     sources = read_report_files(iter(paths))
     return build_report_document(merge_reports(sources, fail_under=fail_under))
 
@@ -147,7 +151,7 @@ def compare_change(
                 "give its report too",
             )
             raise ReportError([problem])
-        return compare_reports(load_own_report(Path(base)), report)
+        return compare_reports(read_own_report(Path(base)).document, report)
     return compare_with_base(arguments, base)
 
 
@@ -195,7 +199,7 @@ def post_comment(
 ) -> CommentNote:
     """Write a text into our comment on a change, and say what became of it."""
     if change is None:
-        return CommentNote("Not commented: this is no job of GitHub or GitLab", failed=True)
+        return CommentNote("Not commented: this is not a job of GitHub or GitLab", failed=True)
     if change.number is None:
         return CommentNote("Not commented: this job is about no pull or merge request", failed=True)
     try:

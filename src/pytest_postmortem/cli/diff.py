@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from pytest_postmortem import git
 from pytest_postmortem.cli import EXIT_NOT_JUDGED
@@ -16,15 +15,15 @@ from pytest_postmortem.cli.arguments import build_pytest_arguments
 from pytest_postmortem.cli.fix_scanner import list_unmarked_fixes
 from pytest_postmortem.cli.git_project import DEPTH_REMEDY, GitCheckout, open_checkout
 from pytest_postmortem.cli.report_targets import parse_report_targets, print_or_write_report
-from pytest_postmortem.errors import GitError, Problem, ReportError, SettingsError
+from pytest_postmortem.errors import GitError, Problem, SettingsError
 from pytest_postmortem.model import Registry, format_count
 from pytest_postmortem.pysource.marker_index import find_unread_files
-from pytest_postmortem.reports.data import report_reader
 from pytest_postmortem.reports.data.compare import (
     CodeComparison,
     Comparison,
     compare_reports,
 )
+from pytest_postmortem.reports.data.report_reader import read_own_report
 from pytest_postmortem.settings import ReportTarget
 from pytest_postmortem.text import sanitize_line
 
@@ -64,8 +63,8 @@ def run_diff(
     if not reports:
         comparison = compare_with_base(arguments, base)
     elif base is None and len(reports) == 2:
-        older, newer = map(load_own_report, reports)
-        comparison = compare_reports(older, newer)
+        older, newer = map(read_own_report, reports)
+        comparison = compare_reports(older.document, newer.document)
     else:
         given_count = format_count(len(reports), "report")
         cause = f"{given_count} and {'no' if base is None else 'a'} base are given"
@@ -157,21 +156,3 @@ def _list_path_and_parents(path: str) -> Iterator[str]:
 
 def _build_diff_error(cause: str, remedy: str) -> SettingsError:
     return SettingsError([Problem("setting", DIFF_FAILED, cause, remedy)])
-
-
-def load_own_report(path: Path) -> Mapping[str, Any]:
-    """Read one JSON report of a run.
-
-    Raises: ReportError where it is none.
-    """
-    source = report_reader.read_report_file(path)
-    if source.foreign or source.is_past:
-        cause = (
-            "JUnit XML does not say which incidents there are"
-            if source.foreign
-            else "it is a history, which has no incidents of a run"
-        )
-        remedy = "give a file that --postmortem-report=json:PATH has written"
-        problem = Problem("report-file", report_reader.REPORT_UNREADABLE, cause, remedy, str(path))
-        raise ReportError([problem])
-    return source.document

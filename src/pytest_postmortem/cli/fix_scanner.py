@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -67,18 +67,6 @@ SHALLOW_NOTE = (
 NO_INCIDENTS_NOTE = "fixes are not looked for: the registry has no incident for this suite"
 
 
-@dataclass(frozen=True, slots=True)
-class ProofRequest:
-    """How candidates are proven: incidents in parallel, and whether cached proofs are ignored.
-
-    ``python`` is the interpreter that runs the tests, None for the one of this process.
-    """
-
-    jobs: int = 1
-    again: bool = False
-    python: str | None = None
-
-
 class FixScanner:
     """Finds the fixes of incidents and their tests in one checkout."""
 
@@ -103,7 +91,7 @@ class FixScanner:
     @cached_property
     def own_repositories(self) -> OwnRepositories:
         """The names of this repository on forges."""
-        top = self.checkout.suite.top
+        top = self.checkout.top
         metadata = (read_file_bytes(top / name) or b"" for name in METADATA_FILES)
         return find_own_repositories(
             git_history.list_remote_urls(self.checkout.root),
@@ -121,19 +109,10 @@ class FixScanner:
             return False
         return self.workspace.kind_of(path, ()) in ("source", "opaque")
 
-    def scan_fixes(self, places: Sequence[Path] = ()) -> FixScan:
-        """Return the fix of each incident of the policy, and the tests that came with it.
+    def scan_fixes(self, postmortems: Sequence[Postmortem], places: Sequence[Path] = ()) -> FixScan:
+        """Return the fixes of some incidents, and the tests that came with them.
 
         With ``places``, only tests in these files and folders count.
-
-        Raises: GitError if git fails.
-        """
-        return self.scan_fixes_of(list(select_postmortems(self.checkout, ())), places)
-
-    def scan_fixes_of(
-        self, postmortems: Sequence[Postmortem], places: Sequence[Path] = ()
-    ) -> FixScan:
-        """Return the fixes and tests of some incidents.
 
         Raises: GitError if git fails.
         """
@@ -226,7 +205,7 @@ class FixScanner:
         """Return the reported results of an incident, with the tests of today's suite."""
         linked = linked_incident or LinkedIncident(postmortem.id)
         shown = redact_postmortem(postmortem, self.checkout.settings.show)
-        top = self.checkout.suite.top
+        top = self.checkout.top
         candidates = [
             self._build_candidate(test, frozenset(linked.tests))
             for test in tests
@@ -246,14 +225,14 @@ class FixScanner:
         path = str(test.path_today)
         shown = self.checkout.suite.shown(path)
         data = self._suite[path]
-        self.sources[shown] = ScannedFile(shown, self.checkout.suite.top / path, data)
+        self.sources[shown] = ScannedFile(shown, self.checkout.top / path, data)
         names = [
             each.name for each in self.checkout.tests(data) or () if each.line == test.line
         ] or [str(test.names_today)]
         nodeids = tuple(f"{shown}::{name}" for name in dict.fromkeys(names))
         return CandidateTest(test, shown, nodeids, linked.issuperset(nodeids))
 
-    def prove_findings(self, scan: FixScan, request: ProofRequest) -> FixScan:
+    def prove_findings(self, scan: FixScan, request: ProveRequest) -> FixScan:
         """Run the tests of each fix with and without it, in one experiment for each fix.
 
         Raises: What `prove` raises.
@@ -267,8 +246,7 @@ class FixScanner:
             for finding in scan.findings
             if finding.tests
         ]
-        prove_request = ProveRequest(jobs=request.jobs, again=request.again, python=request.python)
-        results = prove_subjects(self.checkout, self.workspace, prove_request, subjects)
+        results = prove_subjects(self.checkout, self.workspace, request, subjects)
         result_by_key = {result.id: result for result in results}
         findings = (
             _add_proof(finding, result_by_key.get(_format_proof_key(finding.id)))
@@ -346,7 +324,7 @@ def list_unmarked_fixes(
     if not postmortems:
         return
     scanner = FixScanner(checkout)
-    for finding in scanner.scan_fixes_of(postmortems).findings:
+    for finding in scanner.scan_fixes(postmortems).findings:
         if finding.tests and not finding.is_guarded:
             in_branch = any(commit.id in branch.commits for commit in finding.fix.commits)
             nodeids = [nodeid for test in finding.tests for nodeid in test.nodeids]

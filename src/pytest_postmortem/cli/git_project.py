@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
-from pytest_postmortem import git, options, registry
-from pytest_postmortem.cli.absent_files import build_suite, is_lfs_pointer
+from pytest_postmortem import git, registry
+from pytest_postmortem.cli.absent_files import (
+    Submodules,
+    find_file_contents,
+    is_lfs_pointer,
+    list_default_places,
+)
 from pytest_postmortem.cli.project import (
     IDS_AS_WRITTEN,
     Project,
     configure_without_conftest,
     find_declared_test_files,
-    find_suite_paths,
+    list_declared_tests,
 )
-from pytest_postmortem.cli.project_code import ProjectCode
-from pytest_postmortem.cli.submodules import Submodules, find_file_contents
+from pytest_postmortem.cli.project_code import ProjectCode, find_code_files
 from pytest_postmortem.errors import GitError, Problem, RegistryError, SettingsError
-from pytest_postmortem.files import find_test_files, format_relative_path, read_file_bytes
+from pytest_postmortem.files import (
+    format_relative_path,
+    open_temporary_folder,
+    read_file_bytes,
+)
 from pytest_postmortem.model import Location, Registry
 from pytest_postmortem.pysource import suite_reader
 from pytest_postmortem.pysource.bindings import parse_python_tree
@@ -65,24 +71,17 @@ class GitCheckout(Project):
         super().__init__(config, unasked)
         if needs_git:
             git.require_repository(self.root)
-        top = git.find_repository_top(self.root) or self.root
-        self.suite = build_suite(config, top, find_suite_paths(config, self.settings))
-        self._pointers: dict[str, str] = {}
         self._codes: list[ProjectCode] = []
-        self.index = (
-            git.read_index_only_files(self.root) if needs_git else git.IndexOnlyFiles({}, {})
-        )
-        self.submodules = Submodules(self.suite, self.index.modules)
+        index = self.index if needs_git else git.IndexOnlyFiles({}, {})
+        self._absent = index.absent
+        self.submodules = Submodules(self.suite, index.modules)
         files = self._files(needs_git=needs_git)
         # git has no contents of a link
         self.present = frozenset(
-            path
-            for path in files
-            if (file := self.suite.top / path).is_file() and not file.is_symlink()
+            path for path in files if (file := self.top / path).is_file() and not file.is_symlink()
         )
-        self.tracked = self.present.union(self.index.absent)
+        self.tracked = self.present.union(self._absent)
         self.declared_files = find_declared_test_files(self.registry)
-        self._mark_bytes = tuple(name.encode() for name in self.names)
         self._parsed: dict[bytes, ParsedTests] = {}
         self._modules: dict[tuple[str, bytes], ParsedModule | None] = {}
 
@@ -92,13 +91,16 @@ class GitCheckout(Project):
             try:
                 return git.list_repository_files(self.root)
             except GitError:
-                return list(_find_python_files(self.suite.top, self.config))
+                code = find_code_files(self.top, self.config.getini("norecursedirs"))
+                return [format_relative_path(path, self.top) for path in code]
         return [*git.list_repository_files(self.root), *self.submodules.files()]
 
     @property
     def unread(self) -> tuple[str, ...]:
         """What could not be read of the suite so far, each with what to do."""
-        return (*self.submodules.unread.values(), *self._pointers.values())
+        pointers = dict.fromkeys(self.pointers)
+        notes = (f"{path} is a pointer of Git LFS; its content is not read" for path in pointers)
+        return (*self.submodules.unread.values(), *notes)
 
     @property
     def unread_submodules(self) -> dict[str, str]:
@@ -113,7 +115,7 @@ class GitCheckout(Project):
 
         Raises:
             SettingsError: It names none.
-            GitError: Git gives no answer, there is no commit yet, or the clone is shallow.
+            GitError: Git gives no answer, the branch has no commit yet, or the clone is shallow.
         """
         for name in (revision, f"refs/remotes/origin/{revision}"):
             commit = git.resolve_commit(self.root, name)
@@ -135,11 +137,11 @@ class GitCheckout(Project):
         """
         is_relevant = self._build_file_filter(earlier)
         contents = self._read_contents_at(commit, is_relevant, self.suite.may_hold_tests)
-        return self._reading(contents, (), earlier)
+        return self._read_tests_at(contents, (), earlier)
 
     def _build_file_filter(self, earlier: Registry | None) -> Callable[[str], bool]:
         """Return a function that selects the files that may have tests, or are imported by them."""
-        declared_paths = {*self.declared_files, *find_declared_test_files(earlier)}
+        declared_paths = find_declared_test_files(self.registry, earlier)
         return lambda path: path.endswith(".py") or self.suite.shown(path) in declared_paths
 
     def _read_contents_at(
@@ -148,7 +150,7 @@ class GitCheckout(Project):
         """Return what the wanted files of a commit hold, and those of the submodules which
         ``reaches`` chooses, as far as they are here.
         """
-        contents = find_file_contents(self.suite.top, commit, "", wanted)
+        contents = find_file_contents(self.top, commit, "", wanted)
         return contents | self.submodules.contents_at(
             git.list_submodules(self.root, commit), wanted, reaches
         )
@@ -163,11 +165,11 @@ class GitCheckout(Project):
         """
         is_relevant = self._build_file_filter(earlier)
         paths = sorted(filter(is_relevant, self.present))
-        contents = {path: read_file_bytes(self.suite.top / path) for path in paths}
-        absent_blobs = {path: blob for path, blob in self.index.absent.items() if is_relevant(path)}
+        contents = {path: read_file_bytes(self.top / path) for path in paths}
+        absent_blobs = {path: blob for path, blob in self._absent.items() if is_relevant(path)}
         blobs = dict(git.read_blobs(self.root, absent_blobs.values()))
         contents |= {path: blobs[absent_blobs[path]] for path in absent_blobs}
-        return self._reading(contents, others, earlier)
+        return self._read_tests_at(contents, others, earlier)
 
     def find_marking_helpers(self, commit: str) -> suite_reader.MarkCodeReader:
         """Return a reader of the Python files of a commit that are not test files, and that name
@@ -191,42 +193,25 @@ class GitCheckout(Project):
         nodeids = [nodeid for nodeid in self.declared if nodeid.partition("::")[0] == path]
         return code.read_file(path, helpers, nodeids)
 
-    def _reading(
+    def _read_tests_at(
         self,
         contents: Mapping[str, bytes | None],
         others: Iterable[str],
-        earlier: Registry | None = None,
+        earlier: Registry | None,
     ) -> SourceTestsByFile:
-        test_paths = {path for path in contents if self.suite.is_suite_file(path, self.tracked)}
-        shown = {path: self.suite.shown(path) for path in contents}
-        tests = {
-            shown[path]: self._read_known_text(shown[path], contents[path]) for path in test_paths
-        }
-        other_files = {
-            shown[path]: data for path, data in contents.items() if path not in test_paths
-        }
-        readable_files = {
-            path: data
-            for path, data in other_files.items()
-            if data is not None and not is_lfs_pointer(data)
-        }
+        """Read the tests of a state of the code, given as the contents of its files."""
+        tests: dict[str, bytes | None] = {}
+        readable_files: dict[str, bytes] = {}
+        for path, data in contents.items():
+            if self.suite.is_suite_file(path, self.tracked):
+                tests[self.suite.shown(path)] = data
+            elif data is not None and not is_lfs_pointer(data):
+                readable_files[self.suite.shown(path)] = data
         helpers = {path: data for path, data in readable_files.items() if path.endswith(".py")}
-        code = ProjectCode(self.config, self.names, tests, helpers, readable_files, self._modules)
+        known = self.drop_pointers(tests)
+        code = ProjectCode(self.config, self.names, known, helpers, readable_files, self._modules)
         self._codes.append(code)
-        registries = [
-            loaded_registry
-            for loaded_registry in (self.registry, earlier)
-            if loaded_registry is not None
-        ]
-        nodeids = [
-            nodeid
-            for loaded_registry in registries
-            for postmortem in loaded_registry
-            for nodeid in postmortem.tests
-        ]
-        return code.read(
-            {*self.declared_files, *find_declared_test_files(earlier), *others}, nodeids
-        )
+        return code.read(list_declared_tests(self.registry, earlier), others)
 
     def find_used(self, path: str) -> frozenset[str]:
         """Return the paths, from the rootdir, of a file and its imports in the states that were
@@ -261,35 +246,13 @@ class GitCheckout(Project):
         locations = self.registry.locations if self.registry else ()
         return any(path == place or path.startswith(f"{place}/") for place in locations)
 
-    def _read_known_text(self, path: str, data: bytes | None) -> bytes | None:
-        """Return the content of a test file, None where it is unknown."""
-        if data is None or not is_lfs_pointer(data):
-            return data
-        self.note_pointer(path)
-        return None
-
-    def note_pointer(self, path: str) -> None:
-        """Note that a test file is kept by Git LFS, and its content is not known."""
-        self._pointers[path] = f"{path} is a pointer of Git LFS; its content is not read"
-
-    def may_have_mark(self, data: bytes) -> bool:
-        """Say whether a file can hold a mark at all, which is cheap to know."""
-        return any(name in data for name in self._mark_bytes)
-
     def tests(self, data: bytes) -> ParsedTests:
         """Return the tests of a file, None for invalid Python; the same content is read once."""
         if data not in self._parsed:
-            functions = self.config.getini("python_functions")
-            classes = self.config.getini("python_classes")
             self._parsed[data] = suite_reader.parse_source_tests(
-                data, self.names, functions, classes
+                data, self.names, *self.test_name_patterns
             )
         return self._parsed[data]
-
-    def guess_tests(self, data: bytes) -> ParsedTests:
-        """Return the tests of a file of an old commit, as far as it can be parsed."""
-        tests = self.tests(data)
-        return suite_reader.guess_source_tests(data, self.names) if tests is None else tests
 
     def registry_at(self, commit: str) -> Registry | None:
         """Return the registry that a commit holds, None where it holds none that can be read."""
@@ -309,11 +272,7 @@ class GitCheckout(Project):
         )
         if not contents:
             return None
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            for path, data in contents.items():
-                (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                (folder / path).write_bytes(data)
+        with open_temporary_folder(contents) as folder:
             moved_locations = [
                 moved for location in locations if (moved := self._moved(location, folder))
             ]
@@ -325,22 +284,19 @@ class GitCheckout(Project):
                 return None
 
     def _find_registry_in(self, tree: Iterable[str]) -> tuple[Location, ...]:
-        """Return the default locations that have a registry, nearest first."""
-        top = self.suite.top
-        folders = [each for each in (self.root, *self.root.parents) if each.is_relative_to(top)]
-        candidates = (
-            Location(place, folder) for folder in folders for place in options.DEFAULT_LOCATIONS
-        )
+        """Return the nearest default location that has a registry."""
         paths = list(tree)
-        existing = (each for each in candidates if _has_path_inside(paths, self._place(each)))
-        return tuple(existing)[:1]
+        places = (
+            Location(str(each), self.root) for each in list_default_places(self.root, self.top)
+        )
+        return tuple(each for each in places if _has_path_inside(paths, self._place(each)))[:1]
 
     def _place(self, location: Location) -> str | None:
         """Return the path of a location from the top, None outside of the repository."""
         path = Path(os.path.abspath(location.path))
-        if is_remote_location(location.text) or not path.is_relative_to(self.suite.top):
+        if is_remote_location(location.text) or not path.is_relative_to(self.top):
             return None
-        return path.relative_to(self.suite.top).as_posix()
+        return path.relative_to(self.top).as_posix()
 
     def _moved(self, location: Location, folder: Path) -> Location | None:
         """Return a location within another folder, None if it does not exist there; one outside
@@ -350,17 +306,6 @@ class GitCheckout(Project):
         if place is None:
             return location
         return Location(place, folder) if (folder / place).exists() else None
-
-
-def _find_python_files(root: Path, config: pytest.Config) -> Iterator[str]:
-    """Yield the Python files below a folder of which git says nothing."""
-    left_out = config.getini("norecursedirs")
-
-    def is_ignored(path: Path) -> bool:
-        return any(fnmatch(path.name, pattern) for pattern in left_out)
-
-    found = find_test_files([root], ["*.py"], is_ignored, left_out)
-    return (format_relative_path(path, root) for path in found)
 
 
 def _is_inside_any(path: str, places: Iterable[str]) -> bool:

@@ -21,6 +21,7 @@ from pytest_postmortem.pysource.marker_index import (
     find_unread_links,
 )
 from pytest_postmortem.pysource.project_modules import find_module_stem
+from pytest_postmortem.pysource.suite_reader import SourceTest, guess_source_tests
 from pytest_postmortem.reports.data.history import (
     LinkHistory,
     trace_history,
@@ -109,10 +110,14 @@ class _FileVersionReader:
     def links(self, path: str, blob: str) -> Mapping[str, LinkedIncident]:
         """Return the incidents that the tests of one version of a file are linked to."""
         reading = {
-            shown: self._checkout.guess_tests(self._contents[blob]) if tests is None else tests
+            shown: self._guess_tests(blob) if tests is None else tests
             for shown, tests in self._reading(path, blob).items()
         }
         return find_linked_incidents(reading, self._checkout.registry, self._checkout.policy)
+
+    def _guess_tests(self, blob: str) -> tuple[SourceTest, ...]:
+        """Return the tests of a file of an old commit that this interpreter can't parse."""
+        return guess_source_tests(self._contents[blob], self._checkout.names)
 
     def is_readable(self, path: str, blob: str) -> bool:
         """Say whether one version of a file is valid Python."""
@@ -140,7 +145,7 @@ class _FileVersionReader:
         checkout, shown = self._checkout, self._checkout.suite.shown(path)
         data = self._contents.get(blob)
         if data is not None and is_lfs_pointer(data):
-            checkout.note_pointer(shown)
+            checkout.pointers.append(shown)
         if data is None:
             return {}
         if not (self._may_mark(data) or shown in checkout.declared_files):

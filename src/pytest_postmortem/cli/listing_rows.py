@@ -19,7 +19,6 @@ from typing import Any
 from pytest_postmortem.cli import EXIT_NOT_JUDGED
 from pytest_postmortem.cli.gap_hints import find_gap_hints
 from pytest_postmortem.cli.project import Project, configure_without_conftest
-from pytest_postmortem.errors import Problem, ReportError
 from pytest_postmortem.evaluation.evaluate import (
     evaluate,
     format_grace,
@@ -46,8 +45,8 @@ from pytest_postmortem.pysource.marker_index import (
 )
 from pytest_postmortem.registry.postmortem_text import add_registry_details
 from pytest_postmortem.report_model import STATES, IncidentResult, Report, format_hollow_count
-from pytest_postmortem.reports.data import report_reader
 from pytest_postmortem.reports.data.merge import merge_reports
+from pytest_postmortem.reports.data.report_reader import read_own_report
 from pytest_postmortem.reports.incident_facts import build_severity_ranking, passes_without_fix
 from pytest_postmortem.reports.json_report import build_report_document
 from pytest_postmortem.reports.redaction import redact_postmortem
@@ -94,9 +93,8 @@ def load_incidents(
         if not selected:
             policy = policy._replace(select=())
         if source is not None:
-            rows = build_rows_from_report(
-                _load_state_report(Path(source)), known_registry, policy, settings.show
-            )
+            report = merge_reports([read_own_report(Path(source))])
+            rows = build_rows_from_report(report, known_registry, policy, settings.show)
             yield LoadedIncidents(project, rows, read=False)
             return
         code = project.code()
@@ -122,18 +120,6 @@ def _add_details(known_registry: Registry, project: Project) -> Registry:
     by_id = {postmortem.id: postmortem for postmortem in detailed}
     index = {name: by_id.get(old.id, old) for name, old in known_registry.index.items()}
     return replace(detailed, index=index)
-
-
-def _load_state_report(path: Path) -> Report:
-    source = report_reader.read_report_file(path)
-    if source.foreign or source.is_past:
-        kind = "JUnit XML" if source.foreign else "a history"
-        remedy = "give a file that --postmortem-report=json:PATH has written"
-        cause = f"{kind} has no states of incidents"
-        raise ReportError(
-            [Problem("report-file", report_reader.REPORT_UNREADABLE, cause, remedy, str(path))]
-        )
-    return merge_reports([source])
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,59 +10,15 @@ import gc
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from importlib import import_module
-from typing import NamedTuple
 
 from pytest_postmortem import __version__
 from pytest_postmortem.cli import EXIT_WRONG_USE, choose_error_status
-from pytest_postmortem.cli.arguments import ARGUMENTS_BY_COMMAND
+from pytest_postmortem.cli.arguments import CLI_COMMANDS, CliCommand
 
 EXIT_INTERRUPTED = 130
 """128 and the number of the signal, as in shells."""
-
-
-class CliCommand(NamedTuple):
-    """A command: ``declare_arguments`` adds its arguments to a parser, ``run`` returns the exit
-    status.
-    """
-
-    name: str
-    help: str
-    declare_arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], int]
-    group: str = "everyday"
-
-
-def _build_command(name: str, help: str, group: str) -> CliCommand:
-    """Return the command of a module, which is imported when the command is run."""
-
-    def run_module(options: argparse.Namespace) -> int:
-        module = import_module(f"pytest_postmortem.cli.{name}")
-        return int(module.main(options))
-
-    return CliCommand(name, help, ARGUMENTS_BY_COMMAND[name], run_module, group)
-
-
-CLI_COMMANDS: tuple[CliCommand, ...] = (
-    _build_command("init", "detect post-mortems and configure pytest", "everyday"),
-    _build_command("new", "create a post-mortem and its regression test", "everyday"),
-    _build_command("list", "list incidents with their states", "everyday"),
-    _build_command("show", "show everything about one incident", "everyday"),
-    _build_command("scan", "find and mark tests that mention an incident", "everyday"),
-    _build_command("prove", "verify that regression tests fail without their fix", "everyday"),
-    _build_command("explain", "explain the code of a message or a lint rule", "everyday"),
-    _build_command("check", "lint markers, registry and post-mortems", "CI"),
-    _build_command("diff", "show which guards a change adds and removes", "CI"),
-    _build_command("ci", "run the tests, diff, prove and comment, in one step", "CI"),
-    _build_command("comment", "comment on a pull request with report, ratchet and proofs", "CI"),
-    _build_command("combine", "merge the reports of shards and jobs", "CI"),
-    _build_command("report", "render JSON reports in any format", "CI"),
-    _build_command("sync", "save a remote registry to a local file", "CI"),
-    _build_command("history", "show when incidents got and lost their tests", "advanced"),
-    _build_command("schema", "print the JSON Schema of a file", "advanced"),
-)
 
 
 def main(given: Sequence[str] | None = None, commands: Sequence[CliCommand] = CLI_COMMANDS) -> int:

@@ -17,14 +17,14 @@ from typing import TypeVar
 
 from pytest_postmortem import git
 from pytest_postmortem.cli.arguments import build_pytest_arguments
-from pytest_postmortem.cli.project import Project, configure_without_conftest, find_suite_paths
+from pytest_postmortem.cli.project import Project, configure_without_conftest
 from pytest_postmortem.errors import GitError, Problem, SettingsError
 from pytest_postmortem.evaluation.evaluate import normalize_severity
 from pytest_postmortem.files import find_unfinished_files, format_relative_path, is_test_file_path
 from pytest_postmortem.model import Registry, normalize_id
 from pytest_postmortem.options import DEFAULT_LOCATIONS, MARKER_NAME
 from pytest_postmortem.registry import fields, parsers
-from pytest_postmortem.registry.file_bytes import SYNC_FIRST_LINE
+from pytest_postmortem.registry.file_bytes import is_sync_file
 from pytest_postmortem.registry.filenames import parse_document_name
 from pytest_postmortem.registry.loader import is_remote_location
 from pytest_postmortem.scaffold import edits
@@ -127,7 +127,7 @@ class RegressionTestFile:
 
     def _unseen(self) -> str | None:
         """Say why a bare pytest would not find the file."""
-        suite_paths = find_suite_paths(self._project.config, self._project.settings)
+        suite_paths = self._project.suite_paths
         roots = [place for place in suite_paths if self._file.is_relative_to(place)]
         if not roots:
             return "a bare pytest does not look there (testpaths)"
@@ -205,13 +205,8 @@ def _find_named_place(
 
 def _is_sync_output(project: Project, path: Path) -> bool:
     """Say whether a file is one that `sync` writes, and would write over."""
-    if project.settings.sync is not None and path == project.settings.sync.path:
-        return True
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            return file.readline().startswith(SYNC_FIRST_LINE)
-    except OSError:
-        return False
+    is_configured = project.settings.sync is not None and path == project.settings.sync.path
+    return is_configured or is_sync_file(path)
 
 
 Past = TypeVar("Past", str, list[str])

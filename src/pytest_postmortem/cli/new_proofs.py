@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_postmortem import git
+from pytest_postmortem.cli.absent_files import find_file_contents
 from pytest_postmortem.cli.git_project import DEPTH_REMEDY, GitCheckout, open_checkout
 from pytest_postmortem.cli.prove import prove_subjects
 from pytest_postmortem.cli.prove_cases import (
@@ -14,7 +15,6 @@ from pytest_postmortem.cli.prove_cases import (
     build_workspace,
     find_proof_subjects,
 )
-from pytest_postmortem.cli.submodules import find_file_contents
 from pytest_postmortem.files import read_file_bytes
 from pytest_postmortem.model import Postmortem, Registry
 from pytest_postmortem.prove.experiment import RunBudget

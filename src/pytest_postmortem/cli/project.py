@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from functools import cached_property
 from glob import iglob
 from pathlib import Path
 
 import pytest
+from _pytest.config import ConftestImportFailure, _prepareconfig  # as xdist's workers do
 
-from pytest_postmortem import options, registry, settings
+from pytest_postmortem import git, options, registry, settings
 from pytest_postmortem.cli.absent_files import (
-    find_absent_paths,
     is_lfs_pointer,
+    list_absent_documents,
+    list_absent_paths,
     list_absent_tests,
-    require_registry,
+    list_default_places,
 )
 from pytest_postmortem.cli.project_code import ProjectCode, find_code_files
-from pytest_postmortem.cli.pytest_configuration import configure_pytest
-from pytest_postmortem.errors import GitError, RegistryError, SettingsError
+from pytest_postmortem.errors import GitError, Problem, RegistryError, SettingsError
 from pytest_postmortem.evaluation.links import parse_marks
 from pytest_postmortem.files import find_test_files, format_relative_path, read_file_bytes
 from pytest_postmortem.model import Location, Policy, Registry
 from pytest_postmortem.pysource import suite_reader
-from pytest_postmortem.pysource.marker_index import SourceTestsByFile
+from pytest_postmortem.pysource.marker_index import SourceTestsByFile, SuiteLayout
 from pytest_postmortem.registry import LoadOptions
+from pytest_postmortem.registry.loader import is_remote_location
 from pytest_postmortem.runtime.run import build_loading_options
 from pytest_postmortem.text import sanitize_line
 from pytest_postmortem.today import Today, find_today
@@ -45,7 +48,8 @@ UNFETCHED_NOTE = "its content is unknown here"
 class Project:
     """The files below the rootdir of a configuration of pytest.
 
-    ``unasked`` is the note on locations that are not fetched.
+    ``unasked`` is the note on locations that are not fetched. ``pointers`` are the test files that
+    were read and are kept by Git LFS, so that their content is not known.
     """
 
     def __init__(self, config: pytest.Config, unasked: str = UNFETCHED_NOTE) -> None:
@@ -63,7 +67,7 @@ class Project:
             RegistryError: The configured one is broken.
             GitError: The working tree lacks a part of it.
         """
-        require_registry(self.root, self.settings)
+        self.require_documents()
         how = self._reading_options
         if self.settings.registry or self.settings.sync:
             loaded = registry.load_registry(self.settings.registry, self.root, how)
@@ -81,6 +85,39 @@ class Project:
             note = f"{shown} can't be read: it decides nothing here"
             print(sanitize_line(note), file=sys.stderr)
             return None
+
+    def require_documents(self) -> None:
+        """Make sure that the working tree has all documents of the registry, configured or found.
+
+        Raises: GitError that names them; where git gives no answer, nothing counts as missing.
+        """
+        try:
+            index = self.index
+        except GitError:
+            return
+        for place in self._list_document_places(index):
+            for absent in list_absent_documents(place, self.top, index):
+                raise git.build_git_error(*absent)
+
+    def _list_document_places(self, index: git.IndexOnlyFiles) -> list[Path]:
+        """Return the local locations of the registry, or the nearest default one that is there or
+        in the index.
+        """
+        locations = [*self.settings.registry, *filter(None, [self.settings.sync])]
+        places = [
+            Path(os.path.abspath(each.path))
+            for each in locations
+            if not is_remote_location(each.text)
+        ]
+        if places:
+            return places
+        absent = [self.top / path for path in index.absent]
+        found = (
+            place
+            for place in list_default_places(self.root, self.top)
+            if place.exists() or any(path.is_relative_to(place) for path in absent)
+        )
+        return list(found)[:1]
 
     @property
     def _reading_options(self) -> LoadOptions:
@@ -126,11 +163,43 @@ class Project:
     @cached_property
     def absent_tests(self) -> tuple[str, ...]:
         """Notes on the parts of the suite that the working tree lacks, each with its remedy."""
+        named = tuple(self.root / text for text in self.config.getini("testpaths"))
+        suite = replace(self.suite, places=self.settings.suite or named or (self.root,))
         try:
-            absent = list(list_absent_tests(self.config, self.settings))
+            absent = list(list_absent_tests(suite, self.index))
         except GitError as error:
             return (error.brief,)
         return tuple(f"{what}; {remedy}" for what, remedy in absent)
+
+    @cached_property
+    def top(self) -> Path:
+        """The top of the repository, or the rootdir outside of one."""
+        return git.find_repository_top(self.root) or self.root
+
+    @cached_property
+    def index(self) -> git.IndexOnlyFiles:
+        """The entries of git's index that are not files here, none outside of a repository.
+
+        Raises: GitError where git gives no answer.
+        """
+        if git.find_repository_top(self.root) is None:
+            return git.IndexOnlyFiles({}, {})
+        return git.read_index_only_files(self.root)
+
+    @cached_property
+    def suite(self) -> SuiteLayout:
+        """The rules by which a path of the repository is a test file."""
+        ini = self.config.getini
+        patterns, left_out = tuple(ini("python_files")), tuple(ini("norecursedirs"))
+        return SuiteLayout(self.top, self.root, self.suite_paths, patterns, left_out)
+
+    @property
+    def suite_paths(self) -> tuple[Path, ...]:
+        """The files and folders that make up the suite."""
+        texts = self.config.getini("testpaths")
+        globs = (iglob(str(self.root / text), recursive=True) for text in texts)
+        found = tuple(Path(path) for glob in globs for path in glob)
+        return self.settings.suite or found or (self.root,)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -163,7 +232,7 @@ class Project:
 
     def places(self, roots: Iterable[Path] = ()) -> list[Path]:
         """Return those places that are there; without any, those of the suite."""
-        wanted = tuple(roots) or find_suite_paths(self.config, self.settings)
+        wanted = tuple(roots) or self.suite_paths
         return [Path(os.path.abspath(place)) for place in wanted if place.exists()]
 
     def contents(self, files: Iterable[Path] | None = None) -> Iterator[tuple[str, bytes]]:
@@ -179,14 +248,11 @@ class Project:
 
     def read_tests_of(self, code: ProjectCode) -> SourceTestsByFile:
         """Read the tests that may have a mark, or are named by the registry."""
-        return code.read(find_declared_test_files(self.registry), self.declared)
+        return code.read(self.declared)
 
     def code(self, files: Iterable[Path] | None = None) -> ProjectCode:
         """Return the code of all test files, or of some, with that which they may import."""
-        tests: dict[str, bytes | None] = dict(self.contents(files))
-        pointers = [path for path, data in tests.items() if data and is_lfs_pointer(data)]
-        self.pointers += pointers
-        tests |= dict.fromkeys(pointers)
+        tests = self.drop_pointers(dict(self.contents(files)))
         left_out = self.config.getini("norecursedirs")
         helpers = dict(self.contents(find_code_files(self.root, left_out)))
         declared_contents = {
@@ -195,10 +261,16 @@ class Project:
         present = {path: data for path, data in declared_contents.items() if data is not None}
         return ProjectCode(self.config, self.names, tests, helpers, present)
 
+    def drop_pointers(self, contents: Mapping[str, bytes | None]) -> dict[str, bytes | None]:
+        """Return the contents of test files, None for those that are kept by Git LFS."""
+        pointers = [path for path, data in contents.items() if data and is_lfs_pointer(data)]
+        self.pointers += pointers
+        return {**contents, **dict.fromkeys(pointers)}
+
     @property
     def declared(self) -> tuple[str, ...]:
         """The node ids under ``tests:`` of the registry."""
-        return tuple(nodeid for postmortem in self.registry or () for nodeid in postmortem.tests)
+        return list_declared_tests(self.registry)
 
     def _read_declared_file(self, path: str) -> bytes | None:
         """Return the content of a file, empty if it can't be read, None if it is missing."""
@@ -212,12 +284,18 @@ class Project:
 
     @cached_property
     def _absent_paths(self) -> tuple[Path, ...]:
-        return find_absent_paths(self.root)
+        with suppress(GitError):
+            return list_absent_paths(self.top, self.index)
+        return ()
+
+    def may_have_mark(self, data: bytes) -> bool:
+        """Say whether a file can hold a mark at all, which is cheap to know."""
+        return any(name.encode() in data for name in self.names)
 
     def marked_ids(self) -> Iterator[str]:
         """Yield all ids that marks name."""
         for _, data in self.contents():
-            if any(name.encode() in data for name in self.names):
+            if self.may_have_mark(data):
                 text = data.decode(errors="replace")
                 marks = suite_reader.find_called_marks(text, self.names)
                 yield from parse_marks(marks).ids
@@ -246,13 +324,54 @@ def configure_without_conftest(arguments: Sequence[str]) -> Iterator[pytest.Conf
         yield config
 
 
-def find_suite_paths(config: pytest.Config, wanted: settings.Settings) -> tuple[Path, ...]:
-    """Return the files and folders that make up the suite."""
-    root = config.rootpath
-    globs = (iglob(str(root / text), recursive=True) for text in config.getini("testpaths"))
-    return wanted.suite or tuple(Path(path) for glob in globs for path in glob) or (root,)
+def list_declared_tests(*registries: Registry | None) -> tuple[str, ...]:
+    """Return the node ids under ``tests:`` of some registries."""
+    return tuple(
+        nodeid for registry in registries for each in registry or () for nodeid in each.tests
+    )
 
 
-def find_declared_test_files(known: Registry | None) -> frozenset[str]:
-    """Return the files of the tests that a registry names itself."""
-    return frozenset(nodeid.partition("::")[0] for each in known or () for nodeid in each.tests)
+def find_declared_test_files(*registries: Registry | None) -> frozenset[str]:
+    """Return the files of the tests that some registries name themselves."""
+    return frozenset(nodeid.partition("::")[0] for nodeid in list_declared_tests(*registries))
+
+
+@contextmanager
+def configure_pytest(arguments: Sequence[str]) -> Iterator[pytest.Config]:
+    """Configure pytest as a run would, with ``addopts``, plugins and the first conftest files.
+
+    Raises:
+        SettingsError: pytest can't be configured, or its plugin of ours is blocked.
+    """
+    # Our own modules are imported already: a warning that they can't be rewritten may be an error.
+    plugin_arguments = ["-p", "postmortem", "--assert=plain"]
+    try:
+        config = _prepareconfig([*plugin_arguments, *arguments])
+    except (pytest.UsageError, ImportError, pytest.fail.Exception, OSError, Warning) as error:
+        # ImportError by pytest before 8.2, a failure for [pytest] in setup.cfg
+        raise _build_configuration_error(str(error)) from None
+    except UnicodeDecodeError:
+        raise _build_configuration_error("its configuration file is not UTF-8") from None
+    except ConftestImportFailure as error:
+        cause = error.__cause__ or error.__context__
+        raise _build_configuration_error(f"{error.path} can't be imported: {cause}") from None
+    except Exception as error:  # of a plugin; pytest 9.2 wraps what its import raises
+        brief = _format_exception_brief(error.__cause__ or error)
+        raise _build_configuration_error(f"a plugin can't be loaded: {brief}") from None
+    try:
+        if not config.pluginmanager.hasplugin("postmortem"):
+            raise _build_configuration_error("the plugin is blocked with -p no:postmortem")
+        yield config
+    finally:
+        config._ensure_unconfigure()
+
+
+def _format_exception_brief(error: BaseException) -> str:
+    """Return the type of an exception and the first line of its text."""
+    first = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
+def _build_configuration_error(cause: str) -> SettingsError:
+    remedy = "run `pytest --collect-only` and fix its error"
+    return SettingsError([Problem("setting", "Couldn't configure pytest", cause.strip(), remedy)])

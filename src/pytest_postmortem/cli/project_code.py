@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -47,27 +47,28 @@ class ProjectCode:
         python = {path: data for path, data in readable_files.items() if path.endswith(".py")}
         self._modules = ModuleIndex({**helpers, **python}, parsed)
 
-    def read(self, others: Iterable[str] = (), nodeids: Iterable[str] = ()) -> SourceTestsByFile:
-        """Return the tests of the files that may have a mark, and of some others, with those under
-        ``tests:`` of a registry.
+    def read(self, nodeids: Sequence[str] = (), others: Iterable[str] = ()) -> SourceTestsByFile:
+        """Return the tests of the files that may have a mark, of those with the tests under
+        ``tests:`` of a registry, and of some others.
         """
-        other_files = {path for path in others if path in self._tests}
+        files = {*others, *(nodeid.partition("::")[0] for nodeid in nodeids)}
+        other_files = files.intersection(self._tests)
         reading = suite_reader.read_suite_tests(
             self._modules, self._names, {*self._tests}, other_files, *self._rules
         )
         unreadable = {path: None for path, data in self._tests.items() if data is None}
-        return self._build_declared_tests({**reading, **unreadable}).add_to(tuple(nodeids))
+        return self._build_declared_tests({**reading, **unreadable}).add_to(nodeids)
 
     def read_file(
-        self, path: str, helpers: suite_reader.MarkCodeReader, nodeids: Iterable[str] = ()
+        self, path: str, helpers: suite_reader.MarkCodeReader, nodeids: Sequence[str]
     ) -> SourceTestsByFile:
         """Return the tests of one file alone, with those under ``tests:`` of a registry."""
-        data, wanted = self._modules.contents.get(path), tuple(nodeids)
+        data = self._modules.contents.get(path)
         reading: SourceTestsByFile = {}
         if data is not None:
             given = (helpers, self._names, path, data, *self._rules)
-            reading = {path: suite_reader.read_test_file(*given, unmarked=bool(wanted))}
-        return self._build_declared_tests(reading).add_to(wanted)
+            reading = {path: suite_reader.read_test_file(*given, unmarked=bool(nodeids))}
+        return self._build_declared_tests(reading).add_to(nodeids)
 
     def find_unparsed_files(self) -> list[UninterpretedFile]:
         """Return the files that name a mark and can't be parsed: test files, and files that a test

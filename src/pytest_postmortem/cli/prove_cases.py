@@ -70,7 +70,7 @@ class ProofSubject:
 
 def build_workspace(checkout: GitCheckout) -> revert.Workspace:
     """Return the workspace, by real paths."""
-    top, root = (Path(os.path.realpath(folder)) for folder in (checkout.suite.top, checkout.root))
+    top, root = (Path(os.path.realpath(folder)) for folder in (checkout.top, checkout.root))
     present, suite = checkout.present, checkout.suite
     return revert.Workspace(
         top,
@@ -195,7 +195,7 @@ def _build_fix_reader(
     def read_fix() -> Fix:
         if not revisions and postmortem is not None and postmortem.patch:
             entry = checkout.root / (postmortem.path or "")
-            folders = (entry.parent, checkout.root, checkout.suite.top)
+            folders = (entry.parent, checkout.root, checkout.top)
             return fix.read_fix_from_patch(checkout.root, postmortem.patch, folders)
         return fix.read_fix_from_revisions(checkout.root, revisions)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,17 +13,18 @@ import pytest
 
 from pytest_postmortem import git
 from pytest_postmortem.cli import EXIT_NOT_JUDGED
-from pytest_postmortem.cli.arguments import SCAN_SOURCES, build_pytest_arguments
-from pytest_postmortem.cli.fix_edits import build_fix_edits
-from pytest_postmortem.cli.fix_scanner import FixScanner, ProofRequest
+from pytest_postmortem.cli.arguments import build_pytest_arguments
+from pytest_postmortem.cli.fix_scanner import FixScanner
 from pytest_postmortem.cli.git_project import GitCheckout
 from pytest_postmortem.cli.project import Project, configure_without_conftest
+from pytest_postmortem.cli.prove_cases import ProveRequest, select_postmortems
 from pytest_postmortem.cli.report_targets import parse_report_targets, print_or_write_report
 from pytest_postmortem.errors import GitError, Problem, SettingsError
 from pytest_postmortem.evaluation import links
 from pytest_postmortem.files import read_file_bytes
-from pytest_postmortem.model import format_count
-from pytest_postmortem.scaffold.edits import render_edits_diff, write_edits
+from pytest_postmortem.model import Postmortem, format_count
+from pytest_postmortem.scaffold.edits import FileEdit, render_edits_diff, write_edits
+from pytest_postmortem.scaffold.fix_field import add_fix_field, has_front_matter
 from pytest_postmortem.scan.findings import (
     FixFinding,
     FixScan,
@@ -50,50 +51,7 @@ PROVING_HINT = "`--prove` runs the tests that came with a fix, with and without 
 PROVEN_HINT = "`--diff` shows how the proven ones would be marked, `--apply` marks them"
 
 
-ONE_AT_A_TIME = ProofRequest()
-
-
-@dataclass(frozen=True, slots=True)
-class ScanRequest:
-    """What the command line asks for: where to look, what to mark, and how to prove."""
-
-    paths: tuple[str, ...] = ()
-    sources: tuple[str, ...] = SCAN_SOURCES
-    apply: bool = False
-    diff: bool = False
-    possible: bool = False
-    unproven: bool = False
-    fixes: bool = False
-    prove: bool = False
-    proof: ProofRequest = ONE_AT_A_TIME
-    verbose: bool = False
-
-    @property
-    def marks(self) -> bool:
-        """Whether marks are written or shown."""
-        return self.apply or self.diff
-
-
 def main(options: argparse.Namespace) -> int:
-    """Run the command with parsed arguments, and return its exit status."""
-    request = ScanRequest(
-        tuple(options.paths),
-        (options.source,) if options.source else SCAN_SOURCES,
-        options.apply,
-        options.diff,
-        options.possible,
-        options.unproven,
-        options.fixes,
-        options.prove,
-        ProofRequest(options.jobs, options.again, options.python),
-        options.verbose,
-    )
-    return run_scan(build_pytest_arguments(options), request, options.report)
-
-
-def run_scan(
-    arguments: Sequence[str], request: ScanRequest = ScanRequest(), targets: Sequence[str] = ()
-) -> int:
     """Report tests that name an incident, and tests that came with the fix of one.
 
     Mark them on request, and return the exit status.
@@ -104,33 +62,35 @@ def run_scan(
         GitError: Only fixes are looked for, and git gives no history.
         DestinationError: A report can't be written.
     """
-    report_targets = parse_report_targets("scan", targets) if targets or not request.diff else []
-    _check_request(request)
-    roots = [_resolve_given_path(text) for text in request.paths]
-    with configure_without_conftest([*arguments, *request.paths]) as config:
-        scanner = _ProjectScanner(config, roots, request)
+    marks = options.apply or options.diff
+    reports = options.report
+    targets = parse_report_targets("scan", reports) if reports or not options.diff else []
+    _check_options(options, marks=marks)
+    roots = [_resolve_given_path(text) for text in options.paths]
+    with configure_without_conftest([*build_pytest_arguments(options), *options.paths]) as config:
+        scanner = _ProjectScanner(config, roots, options)
         if scanner.has_nothing_to_find:
             return EXIT_NOT_JUDGED
         scan = scanner.scan_tests()
-        for target in report_targets:
-            print_or_write_report("scan", target, scan, verbose=request.verbose)
-            if target.type == "term" and not request.marks:
+        for target in targets:
+            print_or_write_report("scan", target, scan, verbose=options.verbose)
+            if target.type == "term" and not marks:
                 print("".join(f"{hint}\n" for hint in _list_hints(scan)), end="")
-        if request.marks:
+        if marks:
             return scanner.mark(scan)
     return _compute_status(scan)
 
 
-def _check_request(request: ScanRequest) -> None:
+def _check_options(options: argparse.Namespace, *, marks: bool) -> None:
     """Check that options fit together.
 
     Raises: SettingsError where one alone does nothing.
     """
     for option in ("possible", "unproven", "fixes"):
-        if getattr(request, option) and not request.marks:
+        if getattr(options, option) and not marks:
             cause = f"--{option} alone {'writes' if option == 'fixes' else 'marks'} nothing"
             raise _build_scan_error(cause, "add --diff, or --apply")
-    if request.prove and "fixes" not in request.sources:
+    if options.prove and options.source == "names":
         raise _build_scan_error("--prove needs fixes", "leave out --from=names")
 
 
@@ -172,13 +132,15 @@ def _build_scan_error(cause: str, remedy: str) -> SettingsError:
 class _ProjectScanner:
     """Reads the test files and the history of a project, and marks tests in it."""
 
-    def __init__(self, config: pytest.Config, roots: Sequence[Path], request: ScanRequest) -> None:
+    def __init__(
+        self, config: pytest.Config, roots: Sequence[Path], options: argparse.Namespace
+    ) -> None:
         """Load the registry of the checkout.
 
         Raises: SettingsError without a registry and without a pattern.
         """
-        self._request = request
-        self._project, self._unread_history = _open_project(config, request)
+        self._options = options
+        self._project, self._unread_history = _open_project(config, options.source)
         self._settings = self._project.settings
         self._roots = tuple(roots)
         self._sources: dict[str, ScannedFile] = {}
@@ -198,7 +160,7 @@ class _ProjectScanner:
 
     def scan_tests(self) -> ScanResult:
         """Read all test files, and the history of the repository."""
-        has_names = "names" in self._request.sources
+        has_names = self._options.source != "fixes"
         scan = self._scan_names() if has_names else ScanResult(has_names=False)
         return replace(scan, fixes=self._scan_fixes())
 
@@ -238,13 +200,15 @@ class _ProjectScanner:
             return None
         try:
             self._fix_scanner = FixScanner(project)
-            found = self._fix_scanner.scan_fixes(self._roots)
+            found = self._fix_scanner.scan_fixes([*select_postmortems(project, ())], self._roots)
         except GitError as error:
-            if "names" not in self._request.sources:
+            if self._options.source == "fixes":
                 raise
             return FixScan(notes=(_describe_unread_history(error),))
-        if self._request.prove:
-            found = self._fix_scanner.prove_findings(found, self._request.proof)
+        if self._options.prove:
+            jobs, again, python = self._options.jobs, self._options.again, self._options.python
+            request = ProveRequest(jobs=jobs, again=again, python=python)
+            found = self._fix_scanner.prove_findings(found, request)
         return found
 
     def mark(self, scan: ScanResult) -> int:
@@ -252,10 +216,10 @@ class _ProjectScanner:
         from pytest_postmortem.scan.apply import build_marker_edits
 
         strengths: tuple[Strength, ...] = (
-            ("likely", "possible") if self._request.possible else ("likely",)
+            ("likely", "possible") if self._options.possible else ("likely",)
         )
         findings = scan.fixes.findings if scan.fixes else ()
-        proven = build_fix_suggestions(findings, unproven=self._request.unproven)
+        proven = build_fix_suggestions(findings, unproven=self._options.unproven)
         suggestions = drop_repeated_suggestions([*scan.suggestions, *proven])
         scanned = self._fix_scanner.sources if self._fix_scanner else {}
         within = [place.resolve() for place in self._project.places(self._roots)]
@@ -267,9 +231,9 @@ class _ProjectScanner:
             self._project.test_name_patterns,
         )
         count, is_complete = self._write_marks(edits)
-        if self._request.fixes and not self._write_fixes(findings):
+        if self._options.fixes and not self._write_fixes(findings):
             is_complete = False
-        return 0 if is_complete and (self._request.apply or not count) else EXIT_SUGGESTIONS
+        return 0 if is_complete and (self._options.apply or not count) else EXIT_SUGGESTIONS
 
     def _write_marks(self, edits: Iterable[MarkerEdit | SkippedFile]) -> tuple[int, bool]:
         """Show or write marks; return how many, and whether all files could be edited."""
@@ -286,15 +250,15 @@ class _ProjectScanner:
                 print(sanitize_line(str(edit)), file=sys.stderr)
                 is_complete = False
                 continue
-            if self._request.diff:
+            if self._options.diff:
                 _print_lines(render_marker_diff(edit).splitlines())
-            problem = write_marker_edit(edit) if self._request.apply else None
+            problem = write_marker_edit(edit) if self._options.apply else None
             if problem:
                 print(sanitize_line(str(problem)), file=sys.stderr)
                 is_complete = False
             else:
                 count, files = count + edit.count, files + 1
-        if self._request.apply:
+        if self._options.apply:
             print(f"{format_count(count, 'test')} marked in {format_count(files, 'file')}")
         return count, is_complete
 
@@ -303,27 +267,27 @@ class _ProjectScanner:
 
         Raises: DestinationError where a file can't be written.
         """
-        edits, by_hand = build_fix_edits(self._project, findings)
-        if self._request.diff:
+        edits, by_hand = _build_fix_edits(self._project, findings)
+        if self._options.diff:
             _print_lines(render_edits_diff(edits))
-        if self._request.apply:
+        if self._options.apply:
             write_edits(edits)
-        if self._request.apply and edits:
+        if self._options.apply and edits:
             print(f"'fix' written into {format_count(len(edits), 'file')}")
         _print_lines(by_hand)
         return not by_hand
 
 
-def _open_project(config: pytest.Config, request: ScanRequest) -> tuple[Project, str]:
+def _open_project(config: pytest.Config, source: str | None) -> tuple[Project, str]:
     """Return the project, with its repository if fixes are looked for and git can read it.
 
     The text says why no fixes are looked for, if they should be.
 
-    Raises: GitError if only fixes are looked for, and there is no repository.
+    Raises: GitError if only fixes are looked for, and the repository is missing.
     """
     unread = ""
-    if "fixes" in request.sources:
-        is_required = "names" not in request.sources
+    if source != "names":
+        is_required = source == "fixes"
         if is_required or git.find_repository_top(config.rootpath) is not None:
             try:
                 return GitCheckout(config, unasked=SCAN_UNFETCHED_NOTE), ""
@@ -336,6 +300,65 @@ def _open_project(config: pytest.Config, request: ScanRequest) -> tuple[Project,
 
 def _describe_unread_history(error: GitError) -> str:
     return f"fixes are not looked for: {error.brief}"
+
+
+def _build_fix_edits(
+    project: Project, findings: Sequence[FixFinding]
+) -> tuple[list[FileEdit], list[str]]:
+    """Return the edits of the files of incidents, and the lines to write by hand.
+
+    An incident that names a fix already is left alone.
+    """
+    contents: dict[str, tuple[bytes, bytes]] = {}
+    by_hand: list[str] = []
+    for postmortem, finding in _list_open_fixes(project, findings):
+        fix = [commit.id for commit in finding.fix.commits]
+        shown = postmortem.path or ""
+        file = project.root / shown
+        if shown not in contents and shown and (data := read_file_bytes(file)) is not None:
+            contents[shown] = (data, data)
+        old, data = contents.get(shown, (b"", b""))
+        new = None
+        if data:
+            has_neighbours = _has_front_matter_next_to(project, shown)
+            new = add_fix_field(data, shown, postmortem.line, fix, new_front_matter=has_neighbours)
+        if new is None:
+            place = f" in {shown}" if shown else ""
+            value = fix[0] if len(fix) == 1 else f"[{', '.join(fix)}]"
+            by_hand.append(f"{postmortem.id}{place}: write 'fix: {value}' by hand")
+        else:
+            contents[shown] = (old, new)
+    edits = [
+        FileEdit(project.root / shown, shown, old, new)
+        for shown, (old, new) in contents.items()
+        if new != old
+    ]
+    return edits, by_hand
+
+
+def _has_front_matter_next_to(project: Project, shown: str) -> bool:
+    """Return whether most other documents of the same folder have front matter."""
+    folder = shown.rpartition("/")[0]
+    paths = {each.path for each in project.registry or () if each.path} - {shown}
+    others = [path for path in paths if path.rpartition("/")[0] == folder]
+    found = [has_front_matter(read_file_bytes(project.root / path) or b"") for path in others]
+    return sum(found) * 2 > len(found)
+
+
+def _list_open_fixes(
+    project: Project, findings: Sequence[FixFinding]
+) -> list[tuple[Postmortem, FixFinding]]:
+    """Return the incidents whose fix is found and not registered, the last of a file first.
+
+    A line that is inserted moves the entries below it.
+    """
+    found = [
+        (postmortem, finding)
+        for finding in findings
+        if finding.fix.commits and not finding.fix.is_registered
+        if project.registry and (postmortem := project.registry.find(finding.id))
+    ]
+    return sorted(found, key=lambda each: (each[0].path or "", -(each[0].line or 0)))
 
 
 def _print_lines(lines: Iterable[str]) -> None:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 
 import pytest
 
 from pytest_postmortem import registry, settings
 from pytest_postmortem.cli.arguments import build_pytest_arguments
-from pytest_postmortem.cli.pytest_configuration import configure_pytest
+from pytest_postmortem.cli.project import configure_pytest
 from pytest_postmortem.errors import Problem, RegistryError, SettingsError
-from pytest_postmortem.files import is_written_through, write_text_file
+from pytest_postmortem.files import is_written_through, open_temporary_folder, write_text_file
 from pytest_postmortem.model import Location, Postmortem, Registry, format_count
-from pytest_postmortem.registry.file_bytes import SYNC_FIRST_LINE
+from pytest_postmortem.registry.file_bytes import is_sync_file
 from pytest_postmortem.registry.remote.lockfile import (
     describe_registry_changes,
     render_synced_registry,
@@ -94,16 +94,9 @@ def _check_overwritable(file: Location) -> None:
 
     Raises: SettingsError where the file was not written by this command.
     """
-    if is_written_through(file.path):
+    if is_written_through(file.path) or not os.path.lexists(file.path):
         return
-    try:
-        with file.path.open(encoding="utf-8", errors="replace") as text:
-            is_own_output = text.readline().startswith(SYNC_FIRST_LINE)
-    except FileNotFoundError:
-        return
-    except OSError:
-        is_own_output = False
-    if not is_own_output:
+    if not is_sync_file(file.path):
         raise _build_sync_error(
             f"{file.text!r} was not written by it", "name another file, or remove it"
         )
@@ -156,17 +149,14 @@ def _write_synced_file(file: Location, text: str) -> int:
 
 
 def _check_synced_file(file: Location, old: Registry | None, text: str) -> int:
-    import tempfile
-
     if old is None:
         print(sanitize_line(f"{file.text} is not there: run `pytest-postmortem sync`"))
         return EXIT_OUT_OF_DATE
     if file.path.read_bytes() == text.encode():
         print(sanitize_line(f"{file.text} is up to date ({format_count(len(old), 'post-mortem')})"))
         return 0
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "new.yml").write_text(text, encoding="utf-8")
-        new = registry.load_registry([Location("new.yml", Path(folder))], Path(folder))
+    with open_temporary_folder({"new.yml": text.encode()}) as folder:
+        new = registry.load_registry([Location("new.yml", folder)], folder)
     print(sanitize_line(f"{file.text} is out of date: run `pytest-postmortem sync`"))
     for change in sorted(describe_registry_changes(old, new)):
         print(sanitize_line(f"  {change}"))

@@ -11,8 +11,14 @@ from pytest_postmortem.documents.action_items import (
     is_untitled_row,
 )
 from pytest_postmortem.documents.action_progress import classify_action_progress
-from pytest_postmortem.lint.cases import Complaint, LintCase, LintContext, quote_text
-from pytest_postmortem.lint.phrases import compile_phrases, list_words
+from pytest_postmortem.lint.cases import (
+    Complaint,
+    LintCase,
+    LintContext,
+    compile_phrases,
+    list_words,
+    quote_text,
+)
 from pytest_postmortem.model import Policy
 
 MAX_TITLE_LENGTH = 500

@@ -1,4 +1,7 @@
-"""The input of the lint's rules: a post-mortem with its text, action items and tests."""
+"""The input of the lint's rules: a post-mortem with its text, action items and tests.
+
+The phrases that the rules look for are data in ``phrases.yml``.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pytest_postmortem.documents.action_items import (
     DocumentItem,
@@ -17,7 +21,7 @@ from pytest_postmortem.documents.heading_kinds import PartKind
 from pytest_postmortem.documents.parts import DocumentPart
 from pytest_postmortem.documents.placeholders import is_placeholder_text
 from pytest_postmortem.documents.sections import DocumentPassage
-from pytest_postmortem.lint.phrases import compile_phrases, list_words
+from pytest_postmortem.documents.vocabulary import join_expressions, read_vocabulary_file
 from pytest_postmortem.model import Policy, Postmortem, Registry
 from pytest_postmortem.pysource.marker_index import LinkedIncident
 from pytest_postmortem.registry.postmortem_text import PostmortemText
@@ -28,9 +32,22 @@ Complaint = tuple[int | None, str]
 
 MAX_QUOTED_LENGTH = 60
 
-
 MAX_NOTE_WORDS = 200
 """A document with a link and no more words than these is a note about another document."""
+
+_TEXTS = read_vocabulary_file("phrases.yml", Path(__file__).parent)
+_EXPRESSIONS = join_expressions(_TEXTS, {})
+
+
+def compile_phrases(name: str, start: str = r"\b", end: str = r"\b") -> re.Pattern[str]:
+    """Return the pattern for any phrase of an entry, with the required context around it."""
+    return re.compile(f"{start}{_EXPRESSIONS[name]}{end}", re.IGNORECASE)
+
+
+def list_words(name: str) -> frozenset[str]:
+    """Return the words of an entry."""
+    return frozenset(_TEXTS[name].split())
+
 
 _UNWRITTEN_TEST = re.compile(r"(\S+::\S+) fails until it is written")
 _UNFINISHED_STATUS = compile_phrases("unfinished_status", r"\W*")

@@ -10,8 +10,13 @@ from pytest_postmortem.documents.parts import DocumentPart
 from pytest_postmortem.documents.persons import find_person
 from pytest_postmortem.documents.placeholders import is_placeholder_text
 from pytest_postmortem.documents.sections import DocumentPassage
-from pytest_postmortem.lint.cases import Complaint, LintCase, LintContext, quote_text
-from pytest_postmortem.lint.phrases import compile_phrases
+from pytest_postmortem.lint.cases import (
+    Complaint,
+    LintCase,
+    LintContext,
+    compile_phrases,
+    quote_text,
+)
 
 MAX_PARAGRAPH_LENGTH = 20_000
 """The number of characters of a paragraph that are searched."""

@@ -60,7 +60,7 @@ def check_lost_marks(lost: Iterable[tuple[str, LostMark]]) -> Iterator[Finding]:
 def find_unchecked_ids(reading: SourceTestsByFile, registry: Registry | None) -> tuple[str, ...]:
     """Return the ids of marks that can't be checked here.
 
-    These are the unknown ids of an unreachable registry, or all if there is no registry.
+    These are the unknown ids of an unreachable registry, or all ids without a registry.
     """
     if registry is not None and not registry.unreachable:
         return ()

@@ -8,7 +8,6 @@ https://docs.github.com/en/code-security/reference/code-scanning/sarif-files/sar
 from __future__ import annotations
 
 import hashlib
-import posixpath
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from urllib.parse import quote
 from pytest_postmortem import __version__
 from pytest_postmortem.lint.rules import LINT_RULES
 from pytest_postmortem.model import Finding, format_count
-from pytest_postmortem.reports.github import format_annotation
+from pytest_postmortem.reports.github import find_path_from_top, format_annotation
 from pytest_postmortem.reports.json_report import format_json_document
 from pytest_postmortem.text import sanitize_line
 
@@ -130,7 +129,7 @@ def render_lint_gitlab(checked: LintResult, fallback: str) -> str:
             "fingerprint": fingerprint,
             "severity": GITLAB_SEVERITIES[finding.severity],
             "location": {
-                "path": _resolve_repository_path(finding, checked.root) or fallback,
+                "path": find_path_from_top(checked.root, finding.path) or fallback,
                 "lines": {"begin": finding.line or 1},
             },
         }
@@ -163,16 +162,8 @@ def render_lint_sarif(checked: LintResult, fallback: str) -> str:
     return format_json_document({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
-def _resolve_repository_path(finding: Finding, root: str) -> str | None:
-    """Return a path from the top of the repository, None for a finding outside of it."""
-    if finding.path is None or ":" in finding.path.split("/")[0]:
-        return None
-    path = posixpath.normpath(posixpath.join(root, finding.path))
-    return None if path.startswith(("../", "/")) else path
-
-
 def _format_lint_annotation(finding: Finding, root: str) -> str:
-    file = _resolve_repository_path(finding, root)
+    file = find_path_from_top(root, finding.path)
     text = finding.message if file or not finding.path else str(finding)
     return format_annotation(finding.severity, file, finding.line, finding.code, text)
 
@@ -197,7 +188,7 @@ def _build_sarif_rule(code: str) -> Mapping[str, Any]:
 
 
 def _build_sarif_location(finding: Finding, root: str, fallback: str) -> Mapping[str, Any]:
-    file = _resolve_repository_path(finding, root) or fallback
+    file = find_path_from_top(root, finding.path) or fallback
     return {
         "physicalLocation": {
             "artifactLocation": {"uri": quote(file, errors="surrogateescape")},

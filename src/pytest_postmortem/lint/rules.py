@@ -1,17 +1,21 @@
-"""The table of the lint's rules; `docs/reference/lint.md` has a section for each."""
+"""The table of the lint's rules, and their run over all post-mortems.
+
+`docs/reference/lint.md` has a section for each.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from pytest_postmortem.documents.sections import find_ignored_codes
 from pytest_postmortem.lint import action_item_rules as action_items
 from pytest_postmortem.lint import cause_rules as causes
 from pytest_postmortem.lint import incident_rules as incidents
-from pytest_postmortem.lint.cases import Complaint, LintCase, LintContext
-from pytest_postmortem.model import Policy
+from pytest_postmortem.lint.cases import Complaint, LintCase, LintContext, build_lint_context
+from pytest_postmortem.model import Finding, Policy, Registry
 
 
 def _is_finished(case: LintCase, policy: Policy) -> bool:
@@ -135,3 +139,52 @@ def find_ignored_by_entry(text: str, lines: Iterable[int]) -> Mapping[int, froze
             start_index = bisect_right(starts, number)
             codes_by_line[starts[start_index - 1] if start_index else 0] |= codes
     return {start: codes | codes_by_line[0] for start, codes in codes_by_line.items()}
+
+
+MAX_SINGLE_FINDINGS = 3
+"""A rule that finds no more post-mortems than these is never summarized."""
+
+
+def lint_cases(
+    cases: Sequence[LintCase], registry: Registry, policy: Policy, ignored: Iterable[str] = ()
+) -> tuple[Finding, ...]:
+    """Return the findings of all rules, in the order of the rules.
+
+    ``ignored`` are codes, or globs of codes, of rules that are switched off everywhere.
+    """
+    ignored_codes = tuple(ignored)
+    context = build_lint_context(cases, registry, policy)
+    findings: list[Finding] = []
+    for code, rule in LINT_RULES.items():
+        if not _is_ignored_code(code, ignored_codes):
+            findings += _run_rule(code, rule, cases, context)
+    return tuple(findings)
+
+
+def _run_rule(
+    code: str, rule: LintRule, cases: Sequence[LintCase], context: LintContext
+) -> list[Finding]:
+    """Return the findings of a rule, or one finding if it concerns most post-mortems."""
+    findings = []
+    ids: dict[str, None] = {}
+    for case in cases:
+        if not _is_ignored_code(code, case.writing.ignored):
+            for line, message in rule.check(case, context):
+                findings.append(Finding(code, "warning", message, case.path, line))
+                ids[case.postmortem.id] = None
+    summary = rule.summary
+    if summary is None or len(ids) <= MAX_SINGLE_FINDINGS:
+        return findings
+    concerned = sum(summary.applies(case, context.policy) for case in cases)
+    if 2 * len(ids) <= concerned:
+        return findings
+    shown_ids = ", ".join([*ids][:MAX_SINGLE_FINDINGS])
+    message = (
+        f"{len(ids)} of {concerned} post-mortems {summary.statement} "
+        f"({shown_ids} and {len(ids) - MAX_SINGLE_FINDINGS} more); {summary.remedy}"
+    )
+    return [Finding(code, "warning", message, None)]
+
+
+def _is_ignored_code(code: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(code, pattern) for pattern in patterns)

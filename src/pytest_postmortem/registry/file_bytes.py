@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 import stat
+from pathlib import Path
 
 from pytest_postmortem.errors import Problem, RegistryError
 
@@ -18,6 +19,15 @@ MAX_REGISTRY_SIZE = 50_000_000
 SYNC_FIRST_LINE = "# Written by `pytest-postmortem sync` from "
 LIMITED_SYNC_LINE = "# Only fields that postmortem_show allows are here"
 """Lines at the beginning of the file that `sync` writes, by which it is known."""
+
+
+def is_sync_file(path: Path) -> bool:
+    """Return whether a file can be read and was written by `sync`."""
+    try:
+        with path.open("rb") as file:
+            return file.readline().startswith(SYNC_FIRST_LINE.encode())
+    except OSError:
+        return False
 
 
 def is_limited_sync_file(data: bytes) -> bool:

@@ -81,12 +81,18 @@ def _annotate_gates(document: Mapping[str, Any]) -> Iterator[str]:
 def _annotate_place(
     level: str, document: Mapping[str, Any], place: Mapping[str, Any], title: str, text: str
 ) -> str:
-    path = place["path"]
-    if path is not None and ":" in path.split("/")[0]:
-        path = None  # an address or a service
-    root = document["scope"]["root"]
-    file = path and posixpath.normpath(posixpath.join(root, path))
+    file = find_path_from_top(document["scope"]["root"], place["path"])
     return format_annotation(level, file, place["line"], title, text)
+
+
+def find_path_from_top(root: str, path: str | None) -> str | None:
+    """Return the path of a file from the top of its repository, None for one that is outside of it,
+    an address or a service; ``root`` is the path of the rootdir.
+    """
+    if not path or ":" in path.split("/")[0]:
+        return None
+    file = posixpath.normpath(posixpath.join(root, path))
+    return None if file.startswith(("../", "/")) else file
 
 
 def format_annotation(level: str, file: str | None, line: int | None, title: str, text: str) -> str:

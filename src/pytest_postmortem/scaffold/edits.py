@@ -80,51 +80,41 @@ def write_edits(edits: Sequence[FileEdit]) -> None:
         DestinationError: One of them can't be written, has changed since it was read, or already
         exists.
     """
-    work = _EditTransaction()
+    made: list[Path] = []
+    staged: list[StagedFile] = []
+    done: list[FileEdit] = []
+    current: FileEdit | None = None
     try:
-        work.do(edits)
+        for current in edits:
+            made += _create_folders(current.path.parent)
+            staged.append(_stage_edit(current))
+        for current, staged_file in zip(edits, staged, strict=True):
+            done.append(current)  # before the move: an interruption may come at any time
+            try:
+                staged_file.put_in_place()
+            except (OSError, FileChangedError):
+                done.pop()
+                raise
     except BaseException as error:
-        not_restored = work.undo_writes()
+        not_restored = _undo_writes(made, staged, done)
         if isinstance(error, (OSError, FileChangedError)) or not_restored:
             raise DestinationError(
-                [_build_write_problem(work.current, error, not_restored), *not_restored]
+                [_build_write_problem(current, error, not_restored), *not_restored]
             ) from None
         raise
 
 
-class _EditTransaction:
-    """The state of writing several files."""
-
-    def __init__(self) -> None:
-        self.current: FileEdit | None = None
-        self._made: list[Path] = []
-        self._staged: list[StagedFile] = []
-        self._done: list[FileEdit] = []
-
-    def do(self, edits: Sequence[FileEdit]) -> None:
-        """Write all files to temporary names next to their targets, then move them."""
-        for edit in edits:
-            self.current = edit
-            self._made += _create_folders(edit.path.parent)
-            self._staged.append(_stage_edit(edit))
-        for edit, staged in zip(edits, self._staged, strict=True):
-            self.current = edit
-            self._done.append(edit)  # before the move: an interruption may come at any time
-            try:
-                staged.put_in_place()
-            except (OSError, FileChangedError):
-                self._done.pop()
-                raise
-
-    def undo_writes(self) -> list[Problem]:
-        """Restore the files that were written; return the problems of those that can't be."""
-        for staged_file in self._staged:
-            staged_file.drop_staged()
-        left = [problem for edit in reversed(self._done) if (problem := _restore_file(edit))]
-        for folder in reversed(self._made):
-            with suppress(OSError):
-                folder.rmdir()
-        return left
+def _undo_writes(
+    made: Sequence[Path], staged: Sequence[StagedFile], done: Sequence[FileEdit]
+) -> list[Problem]:
+    """Restore the files that were written; return the problems of those that can't be."""
+    for staged_file in staged:
+        staged_file.drop_staged()
+    left = [problem for edit in reversed(done) if (problem := _restore_file(edit))]
+    for folder in reversed(made):
+        with suppress(OSError):
+            folder.rmdir()
+    return left
 
 
 def _create_folders(folder: Path) -> list[Path]:

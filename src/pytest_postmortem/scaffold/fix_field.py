@@ -21,6 +21,7 @@ from pytest_postmortem.registry.document import (
 from pytest_postmortem.registry.file_bytes import READ_DOCUMENT
 from pytest_postmortem.registry.filenames import DocumentName, parse_linked_name
 from pytest_postmortem.registry.located_data import LocatedList, LocatedTable
+from pytest_postmortem.scaffold.edits import edit_text, insert_lines
 from pytest_postmortem.scaffold.label_lines import list_label_insertions
 from pytest_postmortem.scaffold.scalars import format_toml_value, format_yaml_value
 
@@ -42,20 +43,19 @@ def add_fix_field(
     ``line`` is that of the incident's entry in a file, None for a document without front matter;
     ``fix`` are the commits. A document gets front matter only if ``new_front_matter`` says so.
     """
-    bom = BOM_UTF8 if data.startswith(BOM_UTF8) else b""
-    try:
-        text = data.removeprefix(bom).decode()
-    except UnicodeDecodeError:
-        return None
-    newline = "\r\n" if "\r\n" in text else "\n"
-    plain = text.replace("\r\n", "\n")
-    try:
-        new = _insert_fix(plain, shown, line, tuple(fix))
+
+    def insert_fix(text: str) -> str:
+        new = _insert_fix(text, shown, line, tuple(fix))
         if new is None and line is None:
-            new = _insert_into_text(plain, shown, tuple(fix), new_front_matter)
+            new = _insert_into_text(text, shown, tuple(fix), new_front_matter)
+        if new is None:
+            raise LookupError
+        return new
+
+    try:
+        return edit_text(data, insert_fix)
     except (RegistryError, ValueError, LookupError, RecursionError):
         return None
-    return None if new is None else bom + new.replace("\n", newline).encode()
 
 
 def _insert_fix(text: str, shown: str, line: int | None, fix: tuple[str, ...]) -> str | None:
@@ -96,7 +96,7 @@ def _insert_into_text(
         return None
     expected = {**before, FIX_KEY: " ".join(fix)}
     for place, new in list_label_insertions(rows, FIX_LABEL, ", ".join(fix)):
-        with_label = "\n".join([*rows[:place], *new, *rows[place:]])
+        with_label = insert_lines(text, place, new)
         if _read_stated_texts(with_label, shown, name) == expected:
             return with_label
     if not new_front_matter or name.kind != "markdown":
@@ -116,7 +116,7 @@ def _read_stated_texts(text: str, shown: str, name: DocumentName) -> Mapping[str
 
 def _find_table(tree: Any, line: int | None) -> LocatedTable | None:
     """Return the mapping of an entry: the innermost one that begins on its line, or the whole."""
-    if isinstance(tree, LocatedTable) and fields.ID_KEYS and _has_id(tree):
+    if isinstance(tree, LocatedTable) and _has_id(tree):
         return tree
     tables = [each for each in _walk_tables(tree) if line in (each.line, *each.lines.values())]
     exact = [each for each in tables if each.line == line]
@@ -142,8 +142,7 @@ def _insert_into_toml(
     """Insert the line at the top of front matter in TOML, above its tables."""
     if any(fields.normalize_key(key) == FIX_KEY for key in values):
         return None
-    rows = text.split("\n")
-    new = "\n".join([rows[0], f"{FIX_KEY} = {format_toml_value(fix)}", *rows[1:]])
+    new = insert_lines(text, 1, [f"{FIX_KEY} = {format_toml_value(fix)}"])
     after = _parse_whole(new, shown, None)
     expected = _parse_whole(text, shown, None)
     expected["values"][FIX_KEY] = fix[0] if len(fix) == 1 else list(fix)
@@ -167,7 +166,7 @@ def _insert_verified(
         row = rows[line - 1]
         bare = row.lstrip(" ").removeprefix("- ").lstrip(" ")
         indent = " " * (len(row) - len(bare))
-        new = "\n".join([*rows[:line], f"{indent}{FIX_KEY}: {value}", *rows[line:]])
+        new = insert_lines(text, line, [f"{indent}{FIX_KEY}: {value}"])
         try:
             after = _parse_whole(new, shown, suffix)
         except RegistryError:

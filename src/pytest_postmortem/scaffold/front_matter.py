@@ -14,7 +14,12 @@ from typing import Any, Literal
 
 from pytest_postmortem.registry import fields
 from pytest_postmortem.scaffold.naming import find_uuid, spell_uuid_like
-from pytest_postmortem.scaffold.scalars import find_quote, format_toml_value, format_yaml_value
+from pytest_postmortem.scaffold.scalars import (
+    convert_json_value,
+    find_quote,
+    format_toml_value,
+    format_yaml_value,
+)
 
 FrontMatterStyle = Literal["yaml", "toml", "rst", "json", "none"]
 IncidentFacts = Mapping[str, "str | tuple[str, ...]"]
@@ -124,7 +129,7 @@ class FrontMatter:
     def imitate(self, facts: IncidentFacts, needed: Iterable[str] = (), uuid: str = "") -> str:
         """Return the front matter of another document with the same keys.
 
-        ``uuid`` is the value of keys that have a UUID here. Values of keys that are no field are
+        ``uuid`` is the value of keys that have a UUID here. Values of keys that are not fields are
         left out. Known values without a key are added under the field's own name, and so are the
         ``needed`` fields, even without a value.
         """
@@ -182,11 +187,10 @@ def _imitate_json(old: Mapping[str, Any], facts: IncidentFacts, added: Iterable[
     for key in (*old, *added):
         model = old.get(key)
         value = facts.get(field_by_key.get(key, key), "")
-        values = [value] if value and isinstance(value, str) else list(value)
         if _FORMAT_KEY.fullmatch(fields.normalize_key(key)):
             new[key] = model
-        elif isinstance(model, (list, dict)) or len(values) > 1:
-            new[key] = values
+        elif value:
+            new[key] = convert_json_value(value, model)
         else:
-            new[key] = values[0] if values else None
+            new[key] = [] if isinstance(model, (list, dict)) else None
     return json.dumps(new, indent=2, ensure_ascii=False) + "\n"

@@ -148,6 +148,9 @@ class TitleSpelling:
     lower: bool = True
 
 
+NameKind = Literal["number", "date", "uuid", "none"]
+
+
 @dataclass(frozen=True, slots=True)
 class NamingPattern:
     """The pattern of the names in a collection.
@@ -159,7 +162,7 @@ class NamingPattern:
     the UUID of another name. ``title`` is None if names have no title.
     """
 
-    kind: Literal["number", "date", "uuid", "none"]
+    kind: NameKind
     head: str = ""
     width: int = 0
     year: str | None = None
@@ -224,32 +227,24 @@ def find_naming_pattern(names: Sequence[str]) -> NamingPattern:
     titled = [match for match in matches if match["rest"]]
     join = titled[-1]["join"] if titled else "-"
     title = _find_title_spelling([match["rest"] for match in titled], join) if titled else None
-    if kind == "none":
-        return NamingPattern("none", title=title)
-    if kind == "uuid":
-        return NamingPattern("uuid", uuid=newest["uuid"], join=join, title=title)
-    if kind == "date":
-        months = [match["month"] for match in matches if "month" in match.groupdict()]
-        return NamingPattern(
-            "date",
-            newest["head"],
-            day=_find_date_format(newest),
-            months=_spell_months(months) if months else (),
-            join=join,
-            title=title,
-        )
+    parts = newest.groupdict()
+    months = [match["month"] for match in matches if "month" in match.groupdict()]
+    numbers = [match["number"] for match in matches if kind == "number"]
     return NamingPattern(
-        "number",
-        newest["head"],
-        max((len(match["number"]) for match in matches if match["number"][0] == "0"), default=0),
-        newest["gap"],
-        not newest["year"] or _is_restarted_yearly(matches),
-        join=join,
-        title=title,
+        kind,
+        parts["head"],
+        max((len(number) for number in numbers if number[0] == "0"), default=0),
+        parts.get("gap"),
+        not parts.get("year") or _is_restarted_yearly(matches),
+        _find_date_format(newest) if kind == "date" else "",
+        _spell_months(months) if months else (),
+        parts.get("uuid", ""),
+        join,
+        title,
     )
 
 
-def _find_shape(kind: str, match: re.Match[str]) -> tuple[str, str, bool]:
+def _find_shape(kind: NameKind, match: re.Match[str]) -> tuple[NameKind, str, bool]:
     """Return the kind of a name, the word before its number, and whether it has a year."""
     return kind, _find_lead_word(match), bool(match.groupdict().get("year"))
 
@@ -279,7 +274,7 @@ class _NameReader:
         )
         self._yearly = sum(bool(_YEAR_NAME.match(name)) for name in names) * 2 > len(names)
 
-    def read(self, name: str) -> tuple[str, re.Match[str]]:
+    def read(self, name: str) -> tuple[NameKind, re.Match[str]]:
         """Return the kind of a name's lead, and the match with its parts."""
         if match := _UUID_NAME.match(name):
             return "uuid", match

@@ -6,13 +6,13 @@ Nothing is written here. The new contents are read once as the registry will rea
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
 from pytest_postmortem.errors import Problem, RegistryError, SettingsError
+from pytest_postmortem.files import open_temporary_folder
 from pytest_postmortem.model import Location, Postmortem, Registry
 from pytest_postmortem.registry import LoadOptions, load_registry, parsers
 from pytest_postmortem.registry.document import DocumentDirectory
@@ -216,11 +216,7 @@ def _build_document_id(
 
 def _load_preview(files: Mapping[str, bytes], how: LoadOptions, location: str = ".") -> Registry:
     """Return the registry of some files, written to a temporary folder."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for relative, data in files.items():
-            (folder / relative).parent.mkdir(parents=True, exist_ok=True)
-            (folder / relative).write_bytes(data)
+    with open_temporary_folder(files) as folder:
         try:
             return load_registry([Location(location, folder)], folder, how)
         except RegistryError as error:
@@ -249,7 +245,7 @@ def scaffold_entry(
     """Prepare an entry of a registry file.
 
     Raises:
-        SettingsError: There is no next id, or no entry can be added safely.
+        SettingsError: The next id is unknown, or no entry can be added safely.
     """
     data = place.path.read_bytes()
     id, is_sparse = (

@@ -87,7 +87,7 @@ def _is_searchable_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _count_documents(folder: Path) -> int:
-    """Return the number of documents in a folder; data files count only if there is no text."""
+    """Return the number of documents in a folder; data files count only without texts."""
     names = examine_folder(str(folder), FolderWalk(str(folder)).find_files()).names.values()
     written = sum(name.kind != "data" for name in names)
     return written or len(names)

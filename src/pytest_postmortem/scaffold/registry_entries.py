@@ -29,6 +29,7 @@ from pytest_postmortem.registry.toml_scanner import (
 from pytest_postmortem.scaffold.edits import edit_text, insert_lines
 from pytest_postmortem.scaffold.front_matter import KEY_LINES, IncidentFacts, map_keys_to_fields
 from pytest_postmortem.scaffold.scalars import (
+    convert_json_value,
     find_quote,
     format_toml_key,
     format_toml_value,
@@ -314,16 +315,7 @@ def _insert_json_entry(text: str, entries: RegistryEntries, entry: _NewEntry) ->
 
 def _build_json_entry(entry: _NewEntry, like: Any) -> dict[str, Any]:
     pairs = entry.list_pairs(like if isinstance(like, dict) else {})
-    return {key: _convert_json_value(value, written) for key, value, written in pairs}
-
-
-def _convert_json_value(value: str | tuple[str, ...], like: Any) -> Any:
-    """Return a value with the type that it has in another entry."""
-    values = [value] if isinstance(value, str) else list(value)
-    if isinstance(like, list) or len(values) > 1:
-        return values
-    is_number = isinstance(like, int) and re.fullmatch("[0-9]{1,18}", values[0])
-    return int(values[0]) if is_number else values[0]
+    return {key: convert_json_value(value, written) for key, value, written in pairs}
 
 
 def _insert_toml_entry(text: str, entries: RegistryEntries, entry: _NewEntry) -> str:

@@ -1,4 +1,4 @@
-"""Format scalars as YAML or TOML."""
+"""Format scalars as YAML, TOML or JSON."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import yaml
 
@@ -68,3 +69,12 @@ def format_toml_key(name: str) -> str:
     """Return a key, quoted if necessary."""
     bare = re.fullmatch("[A-Za-z0-9_-]+", name)
     return name if bare else json.dumps(name, ensure_ascii=False)
+
+
+def convert_json_value(value: str | tuple[str, ...], like: Any) -> Any:
+    """Return one text or several for JSON, with the type of another value."""
+    values = [value] if isinstance(value, str) else list(value)
+    if isinstance(like, list) or len(values) > 1:
+        return values
+    is_number = isinstance(like, int) and _NUMBER.fullmatch(values[0])
+    return int(values[0]) if is_number else values[0]

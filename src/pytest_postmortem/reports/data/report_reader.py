@@ -72,6 +72,23 @@ def read_report_file(path: Path, suite: str = "") -> ReportSource:
     return ReportSource(_parse_report_document(path, data), str(path), suite)
 
 
+def read_own_report(path: Path) -> ReportSource:
+    """Read one JSON report of a run of this plugin.
+
+    Raises: ReportError where it is none.
+    """
+    source = read_report_file(path)
+    if source.foreign or source.is_past:
+        cause = (
+            "JUnit XML does not say which incidents there are"
+            if source.foreign
+            else "it is a history, which has no incidents of a run"
+        )
+        remedy = "give a file that --postmortem-report=json:PATH has written"
+        raise _build_report_error(path, cause, remedy)
+    return source
+
+
 def _parse_report_document(path: Path, data: bytes) -> Mapping[str, Any]:
     remedy = "give a file that --postmortem-report=json:PATH or JUnit XML has written"
     try:
