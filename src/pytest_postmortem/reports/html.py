@@ -33,7 +33,12 @@ from pytest_postmortem.reports.data.summary import (
     format_day,
 )
 from pytest_postmortem.reports.forge import Forge, build_file_url, find_forge
-from pytest_postmortem.reports.incident_facts import ProofStatus, classify_proof
+from pytest_postmortem.reports.incident_facts import (
+    ProofStatus,
+    classify_proof,
+    compute_days_past_grace,
+    is_open,
+)
 from pytest_postmortem.reports.page_figures import (
     LONGEST_NOTICE,
     MOST_NOTICES,
@@ -88,11 +93,21 @@ COLUMNS = (
     ("State", "state"),
     ("Incident", "title"),
     ("Date", "newest"),
+    ("Past grace", "late"),
     ("Class", "class"),
     ("Owner", "owner"),
     ("Service", "service"),
 )
 """The columns of the list, and the order in which each sorts it."""
+
+CLASS_COLUMNS = (
+    ("Class", "The class of problem, as the post-mortems name it"),
+    ("In all", "Incidents of this class"),
+    ("12 months", "Incidents of this class with a date in the last twelve months"),
+    ("Recurred", "Incidents of this class that repeat an earlier one, as their post-mortems say"),
+    ("Could return", "Required incidents of this class that no test would notice"),
+)
+"""The columns of the table of classes, each with its meaning."""
 
 WORDS = (
     ("required", "must have a passing regression test: not exempt, and not guarded otherwise"),
@@ -128,7 +143,8 @@ class PageEntry:
 
     ``place`` counts in the registry's order. ``severity``, ``kind`` (the class), ``owner``,
     ``services`` and ``tags`` are the names that the filters know them by; ``actions`` are pairs of
-    an action item and its state, ``focus`` the names of the figures that count it. ``url`` leads
+    an action item and its state, ``focus`` the names of the figures that count it. ``late`` is
+    the number of days past its grace of an open incident, 0 where it has no date. ``url`` leads
     to the post-mortem.
     """
 
@@ -142,6 +158,7 @@ class PageEntry:
     tags: tuple[str, ...]
     actions: tuple[tuple[ReportData, str], ...]
     focus: tuple[str, ...]
+    late: int | None
     proof: ProofStatus | None
     url: str | None
 
@@ -154,6 +171,17 @@ class PageEntry:
     def state(self) -> str:
         """Return the word for the state."""
         return str(self.incident["state"])
+
+    @property
+    def past_grace(self) -> tuple[str, str]:
+        """Return the days past its grace, or of its grace, and in which of these two they are."""
+        if self.late is None:
+            return "", ""
+        if not self.incident.get("date"):
+            return "no grace", ""
+        if self.late > 0:
+            return format_page_count(self.late, "day"), "past grace"
+        return f"{format_page_count(-self.late, 'day')} left", "of grace"
 
     @property
     def open(self) -> int:
@@ -288,6 +316,7 @@ def _build_page_context(summary: ReportSummary) -> dict[str, Any]:
         "meaning": STATE_MEANINGS,
         "absent": ABSENT_VALUE,
         "classes_shown": _count_shown_classes(summary),
+        "class_columns": CLASS_COLUMNS,
         "fewest_steps": FEWEST_STEPS,
         "steps_shown": _count_shown_steps(summary),
         "most_notices": MOST_NOTICES,
@@ -411,7 +440,8 @@ def _build_page_entries(summary: ReportSummary, forge: Forge) -> tuple[PageEntry
     """Return the incidents by severity and state, most severe first, then newest first."""
     document = summary.document
     incidents: Sequence[ReportData] = document["incidents"]
-    today, root = document["policy"].get("today"), document["scope"].get("root") or ""
+    policy, root = document["policy"], document["scope"].get("root") or ""
+    today = policy.get("today")
     severity = _build_name_unifier((data.get("severity") for data in incidents), normalize_severity)
     kind, owner = (
         _build_name_unifier((data.get(name) for data in incidents), str.casefold)
@@ -439,6 +469,7 @@ def _build_page_entries(summary: ReportSummary, forge: Forge) -> tuple[PageEntry
                 for item in incident.get("action_items") or ()
             ),
             focuses.get(incident["id"], ()),
+            compute_days_past_grace(incident, policy) or 0 if is_open(incident) else None,
             classify_proof(incident) if summary.proofs else None,
             parse_web_link(incident.get("url"))
             or parse_web_link(build_file_url(forge.files_url, root, incident.get("url"))),

@@ -24,7 +24,7 @@ from pytest_postmortem.reports.incident_facts import (
     is_open,
     is_past_grace,
 )
-from pytest_postmortem.text import shorten_text
+from pytest_postmortem.text import join_some_texts, shorten_text
 
 if TYPE_CHECKING:
     from pytest_postmortem.reports.data.compare import Comparison
@@ -235,6 +235,22 @@ class ReportSummary:
     def classes(self) -> tuple[ClassSummary, ...]:
         """The classes, those that keep returning first."""
         return summarize_classes(self.document)
+
+    @cached_property
+    def classes_in_words(self) -> str:
+        """Which class keeps returning: those of several recurrences, or that there is none."""
+        named = [each for each in self.classes if each.name is not None]
+        returning = [each for each in named if each.recurrences > 1]
+        if returning:
+            return f"Keep returning: {_list_classes(returning)}"
+        if not named:
+            return ""
+        once = any(each.recurrences for each in named)
+        largest = sorted(named, key=lambda each: -each.incidents)
+        return (
+            f"No class has returned{' more than once' if once else ''};"
+            f" most incidents: {_list_classes(largest)}"
+        )
 
     @cached_property
     def proofs(self) -> Mapping[ProofStatus, int]:
@@ -493,6 +509,16 @@ def summarize_classes(document: ReportData) -> tuple[ClassSummary, ...]:
         )
     )
     return tuple(classes)
+
+
+def _list_classes(classes: Sequence[ClassSummary]) -> str:
+    """Return classes with their incidents, and how many of these repeat an earlier one."""
+    texts = [
+        f"{shorten_text(each.name or '', 2 * LONGEST_NAME)}"
+        f" ({each.recurrences} of {each.incidents} recurred)"
+        for each in classes
+    ]
+    return join_some_texts(texts, ", ")
 
 
 def _is_after(text: str | None, start: date | None) -> bool:
