@@ -120,10 +120,10 @@ def test_the_figures_have_their_change_since_the_report_before() -> None:
     )
     assert read.part("Do next", "Share of guarded").strip() == (
         "Do next 2 could return, 1 failing Lost and failing first, then by severity"
-        " Severity Incident Reason Days past grace Owner"
-        " sev1 PM-1 guard lost: no test since 20 Nov, abcdef1..fedcba9 no date: no grace no owner"
-        " sev1 PM-2 test fails since 20 Nov, abcdef1..fedcba9 no date: no grace no owner"
-        " sev1 PM-3 no test 5 no owner"
+        " Severity Incident Reason Past grace Owner"
+        " sev1 PM-1 guard lost: no test since 20 Nov, abcdef1..fedcba9 no grace no owner"
+        " sev1 PM-2 test fails since 20 Nov, abcdef1..fedcba9 no grace no owner"
+        " sev1 PM-3 no test 5 days past grace no owner"
     )
 
 
@@ -553,7 +553,7 @@ def test_a_history_of_git_names_the_commit_of_a_loss() -> None:
 
     text = html.render_html_report(document([incident("PM-1", "unguarded")], run=run), past=past)
 
-    assert "guard lost: no test since 17 Nov, 0123456789 no date" in Page(text).text()
+    assert "guard lost: no test since 17 Nov, 0123456789 no grace" in Page(text).text()
     assert '"https://git.example/a/b/commit/0123456789abcdef"' in text
 
 

@@ -214,8 +214,6 @@ class StepRow:
 
     step: NextStep
     entry: PageEntry | None
-    past_grace: str
-    late: bool
     loss: str
     loss_url: str | None
 
@@ -406,24 +404,12 @@ def _build_step_row(
 ) -> StepRow:
     entry = entries.get(step.incident["id"].casefold()) if step.listed else None
     loss = step.loss
-    grace = _format_grace(step)
     return StepRow(
         step,
         entry,
-        grace,
-        grace.isdigit() or "," in grace,
         _format_loss(loss, summary) if loss else "",
         _build_commit_url(forge, loss.commit) if loss else None,
     )
-
-
-def _format_grace(step: NextStep) -> str:
-    days = step.days_past_grace
-    if not step.listed or step.incident["state"] == "guarded":
-        return ""
-    if days is None:
-        return "no date: no grace"
-    return f"{days:,}" if days > 0 else f"{format_page_count(-days, 'day')} left"
 
 
 def _format_loss(loss: GuardLoss, summary: ReportSummary) -> str:
