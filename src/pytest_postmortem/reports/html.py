@@ -11,11 +11,12 @@ import base64
 import hashlib
 import os
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
@@ -44,17 +45,12 @@ from pytest_postmortem.reports.page_figures import (
     MOST_NOTICES,
     Tile,
     build_tiles,
+    format_number,
+    format_page_count,
     format_page_warnings,
     list_failures,
     list_folded_warnings,
     summarize_gates,
-)
-from pytest_postmortem.reports.page_text import (
-    cut_inert_text,
-    format_number,
-    format_page_count,
-    make_inert,
-    parse_web_link,
 )
 from pytest_postmortem.text import shorten_text
 
@@ -266,6 +262,45 @@ def _build_content_policy(style: str, script: str) -> str:
 def _format_policy_hash(text: str) -> str:
     digest = hashlib.sha256(text.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def make_inert(value: object) -> object:
+    """Return a value without characters that are invisible or reverse text.
+
+    The template passes every value through here. Joiners stay where they join letters of
+    other scripts or parts of an emoji.
+    """
+    if isinstance(value, Markup) or not isinstance(value, str) or value.isprintable():
+        return value
+    ends = f" {value} "
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else _make_visible(char, ends[n], ends[n + 2])
+        for n, char in enumerate(value)
+    )
+
+
+def _make_visible(char: str, before: str, after: str) -> str:
+    if unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp"):
+        return char
+    if char in "\u200c\u200d" and all(c > "\x7f" and c.isprintable() for c in (before, after)):
+        return char
+    return f"[U+{ord(char):04X}]"
+
+
+def parse_web_link(url: str | None) -> str | None:
+    """Return an address that may become a link, None for any other text."""
+    if not url or not re.fullmatch(r"https?://[^\s<>\"'`\\]{1,2000}", url, re.IGNORECASE):
+        return None
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        return None
+    return url if host and url.isprintable() else None
+
+
+def cut_inert_text(text: str, most: int) -> str:
+    """Return the first characters of a text as they are shown."""
+    return shorten_text(str(make_inert(text)), most)
 
 
 def _build_page_context(summary: ReportSummary) -> dict[str, Any]:
