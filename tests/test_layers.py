@@ -229,7 +229,6 @@ REPORT_MODULES: dict[str, set[str]] = {
         "pytest_postmortem.reports.data.summary",
         "pytest_postmortem.reports.html",
         "pytest_postmortem.reports.page_figures",
-        "pytest_postmortem.reports.page_text",
     },
     "markdown": {*PROGRESS_OF_ITEMS, "pytest_postmortem.reports.markdown"},
 }

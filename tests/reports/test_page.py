@@ -120,10 +120,10 @@ def test_the_figures_have_their_change_since_the_report_before() -> None:
     )
     assert read.part("Do next", "Share of guarded").strip() == (
         "Do next 2 could return, 1 failing Lost and failing first, then by severity"
-        " Severity Incident Reason Days past grace Owner"
-        " sev1 PM-1 guard lost: no test since 20 Nov, abcdef1..fedcba9 no date: no grace no owner"
-        " sev1 PM-2 test fails since 20 Nov, abcdef1..fedcba9 no date: no grace no owner"
-        " sev1 PM-3 no test 5 no owner"
+        " Severity Incident Reason Past grace Owner"
+        " sev1 PM-1 guard lost: no test since 20 Nov, abcdef1..fedcba9 no grace no owner"
+        " sev1 PM-2 test fails since 20 Nov, abcdef1..fedcba9 no grace no owner"
+        " sev1 PM-3 no test 5 days past grace no owner"
     )
 
 
@@ -131,12 +131,11 @@ def test_every_field_of_an_incident_can_be_read() -> None:
     """An incident opens to its tests, root cause, whys, action items and all else."""
     read = page()
 
-    entry = read.part(
-        "Checkout charged customers twice 2026-03-02 missing idempotency", "read the post-mortem"
-    )
+    entry = read.part("Checkout charged customers twice 2026-03-02 263", "read the post-mortem")
 
     assert entry.strip() == (
-        "Checkout charged customers twice 2026-03-02 missing idempotency payments checkout recurred"
+        "Checkout charged customers twice 2026-03-02 263 days past grace missing idempotency"
+        " payments checkout recurred"
         " 1 action item overdue"
         " State failing: a linked test fails: the problem may be back"
         " Note recurred although guarded: PM-100 has a linked test"
@@ -554,7 +553,7 @@ def test_a_history_of_git_names_the_commit_of_a_loss() -> None:
 
     text = html.render_html_report(document([incident("PM-1", "unguarded")], run=run), past=past)
 
-    assert "guard lost: no test since 17 Nov, 0123456789 no date" in Page(text).text()
+    assert "guard lost: no test since 17 Nov, 0123456789 no grace" in Page(text).text()
     assert '"https://git.example/a/b/commit/0123456789abcdef"' in text
 
 
@@ -580,6 +579,74 @@ def test_classes_lead_to_their_incidents() -> None:
         "#class=Clock+%26+skew",
         "#class=%28none%29",
     ]
+
+
+@pytest.mark.parametrize(
+    ("recurrences", "said"),
+    [
+        ({"cache": 2, "clock": 1}, "Keep returning: cache (2 of 3 recurred)"),
+        (
+            {"cache": 1, "clock": 1},
+            "No class has returned more than once;"
+            " most incidents: clock (1 of 4 recurred), cache (1 of 3 recurred)",
+        ),
+        (
+            {},
+            "No class has returned;"
+            " most incidents: clock (0 of 4 recurred), cache (0 of 3 recurred)",
+        ),
+    ],
+)
+def test_which_class_keeps_returning_is_said_in_words(
+    recurrences: Mapping[str, int], said: str
+) -> None:
+    """That none does as well, with the classes of the most incidents."""
+    report = document(
+        [
+            incident(
+                f"{name}-{n}",
+                recurs="PM-0" if n < recurrences.get(name, 0) else None,
+                **{"class": name},
+            )
+            for name, count in (("cache", 3), ("clock", 4), ("", 5))
+            for n in range(count)
+        ]
+    )
+
+    assert f"Classes most recurrences first {said} Class In all" in page(report).text()
+
+
+def test_incidents_without_a_class_leave_nothing_to_say() -> None:
+    """No class, no sentence on the classes."""
+    read = page(document([incident("PM-1")]))
+
+    assert "Classes most recurrences first Class In all" in read.text()
+
+
+def test_the_list_has_the_days_past_grace() -> None:
+    """Of each incident that is open, or how many of its grace are left."""
+    report = document(
+        [
+            incident("PM-1", "unguarded", date="2026-03-02"),
+            incident("PM-2", "unguarded", date="2026-11-19"),
+            incident("PM-3", "unguarded"),
+            incident("PM-4", date="2026-03-02"),
+        ]
+    )
+    report["policy"]["grace"] = 14
+
+    read = page(report)
+
+    assert [str(row.get("data-late")) for row in read.all("li") if "data-state" in row] == [
+        "-13",
+        "249",
+        "0",
+        "None",
+    ]
+    assert "2026-03-02 249 days past grace no class" in read.text()
+    assert "2026-11-19 13 days left of grace no class" in read.text()
+    assert "no date no grace no class" in read.text()
+    assert "PM-4 PM-4 2026-03-02 no class" in read.text()
 
 
 @pytest.mark.parametrize(("recurring", "shown"), [(0, 6), (8, 8), (12, 10)])

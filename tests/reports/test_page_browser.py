@@ -298,6 +298,7 @@ def test_search_looks_at_every_text_of_an_incident(
         ("owner", ["PM-102", "PM-104", "PM-103", "PM-101", "PM-105"]),
         ("service", ["PM-102", "PM-104", "PM-103", "PM-101", "PM-105"]),
         ("registry", ["PM-101", "PM-102", "PM-103", "PM-104", "PM-105"]),
+        ("late", ["PM-102", "PM-103", "PM-104", "PM-101", "PM-105"]),
     ],
 )
 def test_the_list_is_sorted(page: Browser, order: str, ids: list[str]) -> None:
@@ -319,6 +320,28 @@ def test_a_column_sorts_the_list(page: Browser) -> None:
     pressed = page.all(".columns button[aria-pressed=true]")
     assert [each.text.split()[0] for each in pressed] == ["Date"]
     page.until(lambda: page.fragment() == "#sort=newest")
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [(WIDE, ["263 days", "no grace"]), (PHONE, ["263 days past grace", "no grace"])],
+)
+def test_the_days_past_grace_are_a_column(
+    browser: Browser, size: tuple[int, int], shown: list[str]
+) -> None:
+    """The list of the incidents past their grace says how long each is; a phone has no heads."""
+    browser.look(size)
+    browser.open(small(), "#focus=late")
+    browser.until(lambda: len(browser.ids()) == 2)
+
+    cells = browser.run(
+        "return [...document.querySelectorAll('#list > li:not([hidden]) .past')].map((cell) =>"
+        " [...cell.childNodes].filter((node) => node.nodeType === 3 || node.offsetWidth > 1)"
+        ".map((node) => node.textContent).join(''))"
+    )
+    assert [cell.strip() for cell in cells] == shown
+    heads = [head.text for head in browser.all(".columns button") if head.is_displayed()]
+    assert ("Past grace" in heads) == (size == WIDE)
 
 
 @pytest.mark.parametrize(
@@ -535,7 +558,7 @@ def test_paper_has_what_is_to_be_done(page: Browser) -> None:
 
     assert not page.find("input[name=q]").is_displayed()
     assert page.find(".printed.heads").text.split() == [
-        *("Severity", "State", "Incident", "Date", "Class", "Owner")
+        *("Severity", "State", "Incident", "Date", "Past", "grace", "Class", "Owner")
     ]
     assert page.find(".failures").is_displayed()
     assert [each.text for each in page.all(".noted summary")] == [

@@ -11,11 +11,12 @@ import base64
 import hashlib
 import os
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
@@ -33,23 +34,23 @@ from pytest_postmortem.reports.data.summary import (
     format_day,
 )
 from pytest_postmortem.reports.forge import Forge, build_file_url, find_forge
-from pytest_postmortem.reports.incident_facts import ProofStatus, classify_proof
+from pytest_postmortem.reports.incident_facts import (
+    ProofStatus,
+    classify_proof,
+    compute_days_past_grace,
+    is_open,
+)
 from pytest_postmortem.reports.page_figures import (
     LONGEST_NOTICE,
     MOST_NOTICES,
     Tile,
     build_tiles,
+    format_number,
+    format_page_count,
     format_page_warnings,
     list_failures,
     list_folded_warnings,
     summarize_gates,
-)
-from pytest_postmortem.reports.page_text import (
-    cut_inert_text,
-    format_number,
-    format_page_count,
-    make_inert,
-    parse_web_link,
 )
 from pytest_postmortem.text import shorten_text
 
@@ -88,11 +89,21 @@ COLUMNS = (
     ("State", "state"),
     ("Incident", "title"),
     ("Date", "newest"),
+    ("Past grace", "late"),
     ("Class", "class"),
     ("Owner", "owner"),
     ("Service", "service"),
 )
 """The columns of the list, and the order in which each sorts it."""
+
+CLASS_COLUMNS = (
+    ("Class", "The class of problem, as the post-mortems name it"),
+    ("In all", "Incidents of this class"),
+    ("12 months", "Incidents of this class with a date in the last twelve months"),
+    ("Recurred", "Incidents of this class that repeat an earlier one, as their post-mortems say"),
+    ("Could return", "Required incidents of this class that no test would notice"),
+)
+"""The columns of the table of classes, each with its meaning."""
 
 WORDS = (
     ("required", "must have a passing regression test: not exempt, and not guarded otherwise"),
@@ -128,7 +139,8 @@ class PageEntry:
 
     ``place`` counts in the registry's order. ``severity``, ``kind`` (the class), ``owner``,
     ``services`` and ``tags`` are the names that the filters know them by; ``actions`` are pairs of
-    an action item and its state, ``focus`` the names of the figures that count it. ``url`` leads
+    an action item and its state, ``focus`` the names of the figures that count it. ``late`` is
+    the number of days past its grace of an open incident, 0 where it has no date. ``url`` leads
     to the post-mortem.
     """
 
@@ -142,6 +154,7 @@ class PageEntry:
     tags: tuple[str, ...]
     actions: tuple[tuple[ReportData, str], ...]
     focus: tuple[str, ...]
+    late: int | None
     proof: ProofStatus | None
     url: str | None
 
@@ -154,6 +167,17 @@ class PageEntry:
     def state(self) -> str:
         """Return the word for the state."""
         return str(self.incident["state"])
+
+    @property
+    def past_grace(self) -> tuple[str, str]:
+        """Return the days past its grace, or of its grace, and in which of these two they are."""
+        if self.late is None:
+            return "", ""
+        if not self.incident.get("date"):
+            return "no grace", ""
+        if self.late > 0:
+            return format_page_count(self.late, "day"), "past grace"
+        return f"{format_page_count(-self.late, 'day')} left", "of grace"
 
     @property
     def open(self) -> int:
@@ -186,8 +210,6 @@ class StepRow:
 
     step: NextStep
     entry: PageEntry | None
-    past_grace: str
-    late: bool
     loss: str
     loss_url: str | None
 
@@ -242,6 +264,45 @@ def _format_policy_hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
+def make_inert(value: object) -> object:
+    """Return a value without characters that are invisible or reverse text.
+
+    The template passes every value through here. Joiners stay where they join letters of
+    other scripts or parts of an emoji.
+    """
+    if isinstance(value, Markup) or not isinstance(value, str) or value.isprintable():
+        return value
+    ends = f" {value} "
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else _make_visible(char, ends[n], ends[n + 2])
+        for n, char in enumerate(value)
+    )
+
+
+def _make_visible(char: str, before: str, after: str) -> str:
+    if unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp"):
+        return char
+    if char in "\u200c\u200d" and all(c > "\x7f" and c.isprintable() for c in (before, after)):
+        return char
+    return f"[U+{ord(char):04X}]"
+
+
+def parse_web_link(url: str | None) -> str | None:
+    """Return an address that may become a link, None for any other text."""
+    if not url or not re.fullmatch(r"https?://[^\s<>\"'`\\]{1,2000}", url, re.IGNORECASE):
+        return None
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        return None
+    return url if host and url.isprintable() else None
+
+
+def cut_inert_text(text: str, most: int) -> str:
+    """Return the first characters of a text as they are shown."""
+    return shorten_text(str(make_inert(text)), most)
+
+
 def _build_page_context(summary: ReportSummary) -> dict[str, Any]:
     document = summary.document
     forge = _find_document_forge(document)
@@ -288,6 +349,7 @@ def _build_page_context(summary: ReportSummary) -> dict[str, Any]:
         "meaning": STATE_MEANINGS,
         "absent": ABSENT_VALUE,
         "classes_shown": _count_shown_classes(summary),
+        "class_columns": CLASS_COLUMNS,
         "fewest_steps": FEWEST_STEPS,
         "steps_shown": _count_shown_steps(summary),
         "most_notices": MOST_NOTICES,
@@ -377,24 +439,12 @@ def _build_step_row(
 ) -> StepRow:
     entry = entries.get(step.incident["id"].casefold()) if step.listed else None
     loss = step.loss
-    grace = _format_grace(step)
     return StepRow(
         step,
         entry,
-        grace,
-        grace.isdigit() or "," in grace,
         _format_loss(loss, summary) if loss else "",
         _build_commit_url(forge, loss.commit) if loss else None,
     )
-
-
-def _format_grace(step: NextStep) -> str:
-    days = step.days_past_grace
-    if not step.listed or step.incident["state"] == "guarded":
-        return ""
-    if days is None:
-        return "no date: no grace"
-    return f"{days:,}" if days > 0 else f"{format_page_count(-days, 'day')} left"
 
 
 def _format_loss(loss: GuardLoss, summary: ReportSummary) -> str:
@@ -411,7 +461,8 @@ def _build_page_entries(summary: ReportSummary, forge: Forge) -> tuple[PageEntry
     """Return the incidents by severity and state, most severe first, then newest first."""
     document = summary.document
     incidents: Sequence[ReportData] = document["incidents"]
-    today, root = document["policy"].get("today"), document["scope"].get("root") or ""
+    policy, root = document["policy"], document["scope"].get("root") or ""
+    today = policy.get("today")
     severity = _build_name_unifier((data.get("severity") for data in incidents), normalize_severity)
     kind, owner = (
         _build_name_unifier((data.get(name) for data in incidents), str.casefold)
@@ -439,6 +490,7 @@ def _build_page_entries(summary: ReportSummary, forge: Forge) -> tuple[PageEntry
                 for item in incident.get("action_items") or ()
             ),
             focuses.get(incident["id"], ()),
+            compute_days_past_grace(incident, policy) or 0 if is_open(incident) else None,
             classify_proof(incident) if summary.proofs else None,
             parse_web_link(incident.get("url"))
             or parse_web_link(build_file_url(forge.files_url, root, incident.get("url"))),

@@ -11,7 +11,6 @@ from pytest_postmortem.reports.data.summary import (
     ReportSummary,
     describe_time_before,
 )
-from pytest_postmortem.reports.page_text import format_number, format_page_count
 from pytest_postmortem.text import shorten_text
 
 ReportData = Mapping[str, Any]
@@ -183,3 +182,13 @@ def list_folded_warnings(warnings: Sequence[str]) -> list[str]:
     """Return the warnings that are not shown as a whole at the top."""
     cut = [text for text in warnings[:MOST_NOTICES] if len(text) > LONGEST_NOTICE]
     return [*cut, *warnings[MOST_NOTICES:]]
+
+
+def format_number(count: int) -> str:
+    """Return a number with separators of thousands."""
+    return f"{count:,}"
+
+
+def format_page_count(count: int, noun: str = "incident") -> str:
+    """Return a count and its noun: ``1,200 incidents``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -24,7 +24,7 @@ from pytest_postmortem.reports.incident_facts import (
     is_open,
     is_past_grace,
 )
-from pytest_postmortem.text import shorten_text
+from pytest_postmortem.text import join_some_texts, shorten_text
 
 if TYPE_CHECKING:
     from pytest_postmortem.reports.data.compare import Comparison
@@ -80,7 +80,6 @@ class NextStep:
 
     incident: ReportData
     reason: str
-    days_past_grace: int | None
     loss: GuardLoss | None
     changed: bool = False
     listed: bool = True
@@ -101,19 +100,24 @@ class ClassSummary:
 
 @dataclass(frozen=True, slots=True)
 class CoursePoint:
-    """One report of several: its time and figures, and the incidents that lost their guard or
-    began to fail since the one before.
-
-    ``percent`` is None where the figures are not of the whole suite.
+    """One report of several, and the incidents that lost their guard or began to fail since the one
+    before.
     """
 
-    time: datetime | None
-    required: int
-    linked: int
-    guarded: int
-    percent: float | None
+    report: ReportData
     lost: tuple[str, ...] = ()
     failing: tuple[str, ...] = ()
+
+    @property
+    def time(self) -> datetime | None:
+        """When the run of the report began."""
+        return find_report_time(self.report)
+
+    @property
+    def percent(self) -> float | None:
+        """The share of guarded incidents, None where the figures are not of the whole suite."""
+        percent: float | None = self.report["totals"]["percent"]
+        return percent
 
 
 @dataclass(frozen=True)
@@ -237,6 +241,22 @@ class ReportSummary:
         return summarize_classes(self.document)
 
     @cached_property
+    def classes_in_words(self) -> str:
+        """Which class keeps returning: those of several recurrences, or that there is none."""
+        named = [each for each in self.classes if each.name is not None]
+        returning = [each for each in named if each.recurrences > 1]
+        if returning:
+            return f"Keep returning: {_list_classes(returning)}"
+        if not named:
+            return ""
+        once = any(each.recurrences for each in named)
+        largest = sorted(named, key=lambda each: -each.incidents)
+        return (
+            f"No class has returned{' more than once' if once else ''};"
+            f" most incidents: {_list_classes(largest)}"
+        )
+
+    @cached_property
     def proofs(self) -> Mapping[ProofStatus, int]:
         """How many linked incidents are proven, hollow, outdated, or have no proof.
 
@@ -257,13 +277,7 @@ class ReportSummary:
         """The reports over time, oldest first; losses are those since the last whole report."""
         return tuple(
             CoursePoint(
-                find_report_time(report),
-                report["totals"]["required"],
-                report["totals"]["linked"],
-                report["totals"]["guarded"],
-                report["totals"]["percent"],
-                _list_changed_ids(change, "lost"),
-                _list_changed_ids(change, "failing"),
+                report, _list_changed_ids(change, "lost"), _list_changed_ids(change, "failing")
             )
             for report, _, change in self._changes
         )
@@ -289,21 +303,19 @@ class ReportSummary:
     def next_steps(self) -> tuple[NextStep, ...]:
         """The next steps: lost and failing guards, then the rest, each by severity."""
         changed = {id.casefold() for id in (*self.lost, *self.newly_failing)}
-        policy = self.document["policy"]
         steps = []
         for incident in self.document["incidents"]:
             id = incident["id"].casefold()
             reason = self._find_reason(incident)
             if reason:
-                days = compute_days_past_grace(incident, policy)
                 loss = self.losses.get(id) if is_open(incident) else None
-                steps.append(NextStep(incident, reason, days, loss, id in changed))
+                steps.append(NextStep(incident, reason, loss, id in changed))
         known = {incident["id"].casefold() for incident in self.document["incidents"]}
         for incident in self.before["incidents"] if self.before else ():
             id = incident["id"].casefold()
             if id in changed and id not in known:
                 loss = self.losses.get(id)
-                steps.append(NextStep(incident, REMOVED_REASON, None, loss, True, listed=False))
+                steps.append(NextStep(incident, REMOVED_REASON, loss, True, listed=False))
         return tuple(sorted(steps, key=self._rank_step))
 
     @cached_property
@@ -333,7 +345,7 @@ class ReportSummary:
             self.rank(step.incident.get("severity")),
             step.loss is None,
             not step.incident.get("recurs"),
-            -(step.days_past_grace or 0),
+            -(compute_days_past_grace(step.incident, self.document["policy"]) or 0),
         )
 
     @cached_property
@@ -493,6 +505,16 @@ def summarize_classes(document: ReportData) -> tuple[ClassSummary, ...]:
         )
     )
     return tuple(classes)
+
+
+def _list_classes(classes: Sequence[ClassSummary]) -> str:
+    """Return classes with their incidents, and how many of these repeat an earlier one."""
+    texts = [
+        f"{shorten_text(each.name or '', 2 * LONGEST_NAME)}"
+        f" ({each.recurrences} of {each.incidents} recurred)"
+        for each in classes
+    ]
+    return join_some_texts(texts, ", ")
 
 
 def _is_after(text: str | None, start: date | None) -> bool:

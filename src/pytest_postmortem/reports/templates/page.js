@@ -27,6 +27,7 @@
     actions: row.dataset.actions,
     proof: row.dataset.proof,
     date: row.dataset.date || "",
+    late: row.dataset.late === undefined ? -Infinity : Number(row.dataset.late),
     place: Number(row.dataset.place),
     text: null,
   }));
@@ -48,6 +49,7 @@
     state: (one, other) => (ranks.get(one.state) ?? 0) - (ranks.get(other.state) ?? 0),
     newest: dated(-1),
     oldest: dated(1),
+    late: (one, other) => other.late - one.late,
     title: (one, other) => byText(one.name, other.name),
     class: named((entry) => entry.class),
     owner: named((entry) => entry.owner),
