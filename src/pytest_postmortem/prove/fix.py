@@ -93,9 +93,6 @@ WORKTREE = "WORKTREE"
 BUG_PATCH_SUFFIXES = (".bug.patch", ".bug.diff")
 """Suffixes of patches that restore the bug."""
 
-FULL_HASH = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
-"""A complete hash."""
-
 
 class FixError(Exception):
     """A fix can't be read; the message says why, and what to do."""
@@ -227,7 +224,7 @@ def _explain_missing_revision(root: Path, revision: str) -> str:
     A server accepts only whole hashes, and ``--depth`` would make a complete clone shallow.
     """
     is_shallow = git.is_shallow_clone(root)
-    if FULL_HASH.fullmatch(revision):
+    if git.FULL_HASH_PATTERN.fullmatch(revision):
         fetch = _format_fetch_command(revision) if is_shallow else f"git fetch origin {revision}"
         return f"{shorten_revision(revision)} is not in this clone: {fetch}"
     if is_shallow:
