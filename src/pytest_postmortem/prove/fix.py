@@ -13,12 +13,8 @@ from pathlib import Path
 from pytest_postmortem import git
 from pytest_postmortem.errors import GitError
 from pytest_postmortem.files import read_file_bytes
-from pytest_postmortem.model import fold_id
-from pytest_postmortem.proofs import format_revision_range, shorten_revision
+from pytest_postmortem.proofs import find_trailer_names, format_revision_range, shorten_revision
 from pytest_postmortem.prove.fix_files import FileChange, Fix, FixStep
-
-TRAILER_PATTERN = re.compile(r"^Postmortem:[ \t]*(.+)$", re.IGNORECASE | re.MULTILINE)
-
 
 MAX_CANDIDATES = 3
 """Candidates that are shown."""
@@ -38,9 +34,8 @@ def find_trailer_commits(root: Path) -> Mapping[str, tuple[str, ...]]:
     """Return the commits with a ``Postmortem:`` trailer by casefolded id, oldest first."""
     commits_by_id: dict[str, tuple[str, ...]] = {}
     for commit, message in reversed(git.find_commits_mentioning(root, ["Postmortem:"])):
-        for named in TRAILER_PATTERN.findall(message):
-            for key in filter(None, map(fold_id, named.split(","))):
-                commits_by_id[key] = (*commits_by_id.get(key, ()), commit)
+        for key in find_trailer_names(message):
+            commits_by_id[key] = (*commits_by_id.get(key, ()), commit)
     return commits_by_id
 
 

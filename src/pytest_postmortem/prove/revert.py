@@ -339,10 +339,9 @@ def revert_by_units(fix: Fix, checkout: Workspace) -> FixVersions:
         elif data is None:
             raise FixError(f"{path} no longer exists")
         else:
-            both = transplant_units(
+            fixed[str(file)], before[str(file)] = transplant_units(
                 old, new, decode_fix_source(data) or "", _build_name_search(file, checkout)
             )
-            fixed[str(file)], before[str(file)] = both.fixed, both.before
     if not before:
         raise FixError("the fix only added new files, or changed no code")
     return FixVersions("units", fixed, before, _find_installed_names(today, checkout))
