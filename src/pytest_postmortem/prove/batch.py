@@ -18,8 +18,7 @@ from pytest_postmortem.files import read_file_bytes
 from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, Proof, Verdict
 from pytest_postmortem.proofs import STRENGTH_RULES_VERSION, StoredProof, StoredTestVerdict
 from pytest_postmortem.prove.fix import FixError
-from pytest_postmortem.prove.revert import Workspace
-from pytest_postmortem.prove.reverted_files import RevertedFiles
+from pytest_postmortem.prove.revert import RevertedFiles, Workspace
 from pytest_postmortem.prove.strategy import IncidentProof, Prover
 from pytest_postmortem.prove.strength import StrengthRequest
 from pytest_postmortem.prove.today import ProofCase

@@ -113,11 +113,13 @@ class Experiment:
         lines = find_effective_ranges(pairs)
         self._old: LineRanges = {path: old for path, (old, _) in lines.items() if old}
         self._new: LineRanges = {path: new for path, (_, new) in lines.items() if new}
-        self._lines_around: tuple[LineRanges, LineRanges] = (
+        self._lines_around = (
             {path: find_differing_lines(old, new) for path, (old, new) in pairs.items()},
             {path: find_differing_lines(new, old) for path, (old, new) in pairs.items()},
         )
-        self._watched = find_watched_lines(pairs, 0), find_watched_lines(pairs, 1)
+        self._watched = [
+            find_watched_lines(pairs, side, self._lines_around[side]) for side in (0, 1)
+        ]
 
     def run_with_fix(self) -> Trial:
         """Run the tests with the fix; limit later runs to ten times its duration."""

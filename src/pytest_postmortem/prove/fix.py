@@ -6,8 +6,6 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 from pytest_postmortem import git
@@ -18,16 +16,6 @@ from pytest_postmortem.prove.fix_files import FileChange, Fix, FixStep
 
 MAX_CANDIDATES = 3
 """Candidates that are shown."""
-
-
-@dataclass(frozen=True, slots=True)
-class FixCandidate:
-    """A commit that may be the fix, and the evidence for it."""
-
-    commit: str
-    day: date | None
-    subject: str
-    why: str
 
 
 def find_trailer_commits(root: Path) -> Mapping[str, tuple[str, ...]]:
@@ -44,8 +32,8 @@ def find_fix_candidates(
     names: Sequence[str],
     tests: Iterable[tuple[str, str]],
     is_source: Callable[[str], bool],
-) -> list[FixCandidate]:
-    """Search for the fix of an incident; return candidates, most likely first.
+) -> list[str]:
+    """Search for the fix of an incident; return candidates with evidence, most likely first.
 
     ``names`` are its id and aliases; ``tests`` are the files of its tests from the top, each with
     the name of a test function.
@@ -70,7 +58,7 @@ def _is_name_in_message(message: str, name: str) -> bool:
 
 def _select_source_commits(
     root: Path, ranked: Iterable[tuple[str, list[str]]], is_source: Callable[[str], bool]
-) -> Iterator[FixCandidate]:
+) -> Iterator[str]:
     """Yield the commits that change source; no other commit can be a fix."""
     for commit, reasons in ranked:
         before = git.find_parent_commit(root, commit)
@@ -79,7 +67,7 @@ def _select_source_commits(
         if source:
             subject, day = git.read_commit_subject(root, commit)
             why = f"{' and '.join(dict.fromkeys(reasons))}, together with {source[0]}"
-            yield FixCandidate(commit, day, subject, why)
+            yield f"'fix: {commit[:9]}' ({day}, {subject!r}: it {why})"
 
 
 WORKTREE = "WORKTREE"

@@ -102,22 +102,19 @@ def _list_statement_lines(tree: ast.Module, is_wanted: Callable[[ast.stmt], bool
             yield from range(node.lineno, (node.end_lineno or node.lineno) + 1)
 
 
-def find_watched_lines(pairs: Mapping[str, tuple[str, str]], side: int) -> dict[str, Ranges]:
+def find_watched_lines(
+    pairs: Mapping[str, tuple[str, str]], side: int, around: Mapping[str, Ranges]
+) -> dict[str, Ranges]:
     """Return the lines of one version that may need names that the fix added.
 
-    These are the lines that it changed, those next to its additions, and those that read a name of
-    it.
+    These are the lines ``around`` its changes, and those that read a name that it added.
     """
-    names = [
+    old, new = (
         {name for pair in pairs.values() for name in list_defined_names(pair[index])}
         for index in (0, 1)
-    ]
-    brought = names[1] - names[0]
+    )
     return {
-        path: [
-            *find_differing_lines(pair[side], pair[1 - side]),
-            *_find_reading_lines(pair[side], brought),
-        ]
+        path: [*around[path], *_find_reading_lines(pair[side], new - old)]
         for path, pair in pairs.items()
     }
 
