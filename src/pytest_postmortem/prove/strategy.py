@@ -309,10 +309,18 @@ class Prover:
             case = replace(case, tests=files, ids=(), nodeids=tuple(versions.nodeids))
         selection = TestSelection(case.tests, case.ids, case.nodeids, self._marks)
         enough = min((proof.hang_seconds for proof in proofs), default=MAX_RUN_SECONDS)
-        sides = Experiment(self._runner, selection, versions, self._effort, enough, case.deadline)
+        names_of_fix = replace(self._known(case, fix, versions), data_files=versions.data_files)
+        sides = Experiment(
+            self._runner,
+            selection,
+            versions,
+            self._effort,
+            enough,
+            case.deadline,
+            names_of_fix.brought_names,
+        )
         if today is not None and way == "units" and _is_text_of_today(versions):
             sides.control, sides.as_module = today.trial, today.as_module
-        names_of_fix = replace(self._known(case, fix, versions), data_files=versions.data_files)
         judged, control = self._judge_versions(sides, versions, names_of_fix, quick=copied)
         if judged.verdict in ("proven", "proven-flaky", "weak"):
             additions = self._find_additions(case, fix, versions)
