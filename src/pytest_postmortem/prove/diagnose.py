@@ -185,7 +185,7 @@ def collect_names_of_fix(
     """
     old = [text or "" for text, _ in versions.values()]
     new = [text or "" for _, text in versions.values()]
-    old_names, new_names = (frozenset(_list_defined_names(texts)) for texts in (old, new))
+    old_names, new_names = (frozenset(list_defined_names(texts)) for texts in (old, new))
     lost: dict[str, bool] = {}
     names_today: list[frozenset[str]] = []
 
@@ -194,7 +194,7 @@ def collect_names_of_fix(
             return False
         if name not in lost:
             if name in old_names and not names_today:
-                names_today.append(frozenset(_list_defined_names(today())))
+                names_today.append(frozenset(list_defined_names(today())))
             lost[name] = name in old_names and name not in names_today[0]
         return lost[name]
 
@@ -264,7 +264,7 @@ def _strip_source_lines(text: str, first: int, last: int) -> str:
     )
 
 
-def _list_defined_names(texts: Iterable[str]) -> Iterator[str]:
+def list_defined_names(texts: Iterable[str]) -> Iterator[str]:
     """Yield every name that texts define: functions, classes, attributes, parameters, values."""
     trees = filter(None, map(parse_python_tree, texts))
     for node in (node for tree in trees for node in ast.walk(tree)):
