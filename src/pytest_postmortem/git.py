@@ -318,12 +318,21 @@ def find_merge_base(folder: Path, one: str, other: str) -> str | None:
     return run_git_for_text_or_none(folder, "merge-base", one, other)
 
 
+def is_ancestor(folder: Path, commit: str, descendant: str) -> bool:
+    """Return whether a commit is contained in another.
+
+    Raises: GitError if git fails.
+    """
+    own = ("merge-base", "--is-ancestor", commit, descendant)
+    return run_git_for_text_or_none(folder, *own) is not None
+
+
 def is_commit_included(folder: Path, commit: str) -> bool:
     """Return whether HEAD contains a commit, or another commit with the same changes.
 
     Raises: GitError if git fails.
     """
-    if run_git_for_text_or_none(folder, "merge-base", "--is-ancestor", commit, "HEAD") is not None:
+    if is_ancestor(folder, commit, "HEAD"):
         return True
     equal = run_git_for_text_or_none(folder, "cherry", "HEAD", commit, f"{commit}^", no=(128,))
     return bool(equal) and str(equal).startswith("-")
@@ -408,9 +417,10 @@ def read_commit_log(folder: Path, commit: str, wanted: Callable[[str], bool]) ->
     arguments = (
         *("log", "--first-parent", "-m", "--reverse", "--root", "--raw", "-z", "--no-abbrev"),
         *("--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none"),
-        *("--format=%x01%H %cs", commit, "--"),
+        *("--format=%H %cs", commit, "--"),
     )
-    return list(_parse_commit_log(split_null_separated(run_git(folder, *arguments)), wanted))
+    log = split_raw_log(run_git(folder, *arguments))
+    return [_parse_commit(header, changes, wanted) for header, changes in log]
 
 
 def read_origin_url(folder: Path) -> str | None:
@@ -423,29 +433,39 @@ def read_origin_url(folder: Path) -> str | None:
     return run_git_for_text_or_none(folder, "remote", "get-url", "origin", no=(2,)) or None
 
 
-def _parse_commit_log(parts: Sequence[str], wanted: Callable[[str], bool]) -> Iterator[Commit]:
-    """Read ``\\1ID DAY``, then ``:MODE MODE BLOB BLOB STATUS`` and a path for each file."""
+def split_raw_log(data: bytes) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Yield the line of each commit, and its changes as git writes them: facts and path.
+
+    The facts are ``:MODE MODE BLOB BLOB STATUS``.
+    """
+    header, changes = "", list[tuple[str, str]]()
+    parts = iter(split_null_separated(data))
+    for part in parts:
+        text = part.strip("\n")
+        if text.startswith(":"):
+            changes.append((text, next(parts)))
+        elif text:
+            if header:
+                yield header, changes
+            header, changes = text, []
+    if header:
+        yield header, changes
+
+
+def _parse_commit(
+    header: str, changes: Iterable[tuple[str, str]], wanted: Callable[[str], bool]
+) -> Commit:
     changed: dict[str, str | None] = {}
     modules: dict[str, tuple[str, ...]] = {}
-    facts = ""
-    for part in parts:
-        part = part.removeprefix("\n")
-        if part.startswith("\1"):
-            id, _, day = part[1:].partition(" ")
-            changed, modules = {}, {}
-            yield Commit(id, parse_iso_date(day), changed, modules)
-        elif not facts:
-            facts = part
-        else:
-            old, mode, *blobs, _ = facts.removeprefix(":").split(" ")
-            facts = ""
+    for facts, path in changes:
+        old, mode, *blobs, _ = facts.removeprefix(":").split(" ")
+        if SUBMODULE_MODE in (old, mode):
             both = zip((old, mode), blobs, strict=True)
-            if SUBMODULE_MODE in (old, mode):
-                modules[part] = tuple(
-                    blob for blob_mode, blob in both if blob_mode == SUBMODULE_MODE
-                )
-            if wanted(part):
-                changed[part] = blobs[1] if mode in FILE_MODES else None
+            modules[path] = tuple(blob for blob_mode, blob in both if blob_mode == SUBMODULE_MODE)
+        if wanted(path):
+            changed[path] = blobs[1] if mode in FILE_MODES else None
+    id, _, day = header.partition(" ")
+    return Commit(id, parse_iso_date(day), changed, modules)
 
 
 FILE_MODES = ("100644", "100755")
@@ -501,9 +521,16 @@ def list_modified_files(folder: Path, commit: str) -> list[str]:
     return sorted({*split_null_separated(changed), *split_null_separated(new)})
 
 
-def find_renamed_files(folder: Path, commit: str) -> dict[str, str]:
-    """Return the paths in HEAD of files that were renamed since a commit."""
-    arguments = ("diff-tree", "-r", "-z", "-M", "--diff-filter=R", "--name-status", commit, "HEAD")
+def find_renamed_files(
+    folder: Path, before: str, after: str = "HEAD", how: Sequence[str] = ("-M",)
+) -> dict[str, str]:
+    """Return the files that were renamed between two commits: the old path and the new one.
+
+    ``how`` are the options of git for similar files.
+
+    Raises: GitError if git fails.
+    """
+    arguments = ("diff-tree", "-r", "-z", *how, "--diff-filter=R", "--name-status", before, after)
     parts = split_null_separated(run_git(folder, *arguments))
     return dict(zip(parts[1::3], parts[2::3], strict=False))
 

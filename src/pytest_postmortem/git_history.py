@@ -13,9 +13,9 @@ from pytest_postmortem.git import (
     find_repository_top,
     parse_raw_change,
     run_git,
-    run_git_for_text_or_none,
     run_git_or_none,
     split_null_separated,
+    split_raw_log,
 )
 from pytest_postmortem.model import parse_iso_date
 
@@ -103,17 +103,11 @@ def list_changes_of_commits(
     )
     plain = ("-r", "-z", "--raw", "--no-abbrev", "--no-renames", "--root")
     output = run_git(folder, "diff-tree", "--stdin", *plain, given=request.encode())
-    changes: dict[str, list[ChangedFile]] = {id: [] for id in requested}
-    current: list[ChangedFile] = []
-    parts = iter(split_null_separated(output))
-    for part in parts:
-        if not part.startswith(":"):
-            current = changes[part.strip()]
-            continue
-        change = parse_raw_change(part, next(parts))
-        if change is not None:
-            current.append(change)
-    return {id: tuple(changed_files) for id, changed_files in changes.items()}
+    changes: dict[str, tuple[ChangedFile, ...]] = dict.fromkeys(requested, ())
+    for id, raw_changes in split_raw_log(output):
+        changed_files = (parse_raw_change(facts, path) for facts, path in raw_changes)
+        changes[id] = tuple(filter(None, changed_files))
+    return changes
 
 
 def read_file_versions(folder: Path, paths: Sequence[str]) -> list[FileVersion]:
@@ -124,33 +118,13 @@ def read_file_versions(folder: Path, paths: Sequence[str]) -> list[FileVersion]:
     if not paths:
         return []
     plain = ("--raw", "-z", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv")
-    own = ("log", "--first-parent", "-m", *plain, "--format=%x01%H", "HEAD", "--", *paths)
+    own = ("log", "--first-parent", "-m", *plain, "--format=%H", "HEAD", "--", *paths)
     versions = []
-    commit, facts = "", ""
-    for part in split_null_separated(run_git(find_repository_top(folder) or folder, *own)):
-        text = part.removeprefix("\n")
-        if text.startswith("\1"):
-            commit = text[1:]
-        elif not facts:
-            facts = text
-        else:
+    for commit, changes in split_raw_log(run_git(find_repository_top(folder) or folder, *own)):
+        for facts, path in changes:
             _, mode, _, blob, _ = facts.removeprefix(":").split(" ")
-            versions.append(FileVersion(commit, text, blob if mode in FILE_MODES else None))
-            facts = ""
+            versions.append(FileVersion(commit, path, blob if mode in FILE_MODES else None))
     return versions
-
-
-def find_renames_in_commit(folder: Path, commit: LoggedCommit) -> dict[str, str]:
-    """Return the files that a commit renamed: the old path and the new one.
-
-    Raises: GitError if git fails.
-    """
-    if not commit.parents:
-        return {}
-    own = ("-r", "-z", "-M40", "-l0", "--diff-filter=R", "--name-status")
-    output = run_git(folder, "diff-tree", *own, commit.parents[0], commit.id)
-    parts = split_null_separated(output)
-    return dict(zip(parts[1::3], parts[2::3], strict=False))
 
 
 def list_remote_urls(folder: Path) -> list[str]:
@@ -196,15 +170,6 @@ def find_tag_commits(folder: Path) -> dict[str, str]:
     own = ("for-each-ref", "--format=%(refname:strip=2) %(objectname) %(*objectname)", "refs/tags")
     lines = run_git(folder, *own).decode(errors="replace").splitlines()
     return {parts[0]: parts[-1] for parts in map(str.split, lines) if len(parts) > 1}
-
-
-def is_ancestor(folder: Path, commit: str, descendant: str) -> bool:
-    """Return whether a commit is contained in another.
-
-    Raises: GitError if git fails.
-    """
-    own = ("merge-base", "--is-ancestor", commit, descendant)
-    return run_git_for_text_or_none(folder, *own) is not None
 
 
 def read_added_lines(folder: Path, paths: Sequence[str]) -> Mapping[str, Mapping[str, str]]:

@@ -29,6 +29,7 @@ from pytest_postmortem.model import (
     Postmortem,
     Proof,
     Strength,
+    fold_id,
     normalize_id,
     parse_iso_date,
 )
@@ -42,6 +43,8 @@ SHORT_REVISION_LENGTH = 9
 """Characters of a hash that are shown."""
 
 HASH_PATTERN = re.compile("[0-9a-f]{4,64}")
+
+TRAILER_PATTERN = re.compile(r"^Postmortem:[ \t]*(.+)$", re.IGNORECASE | re.MULTILINE)
 
 FIX_SEPARATOR_PATTERN = re.compile(r"(, |\.\.)")
 """The separators between the hashes in the name of a fix."""
@@ -281,6 +284,12 @@ def parse_revision(text: str) -> str:
     """Return the revision in a text, which may be the URL of a commit."""
     _, separator, rest = text.rpartition("/commit/")
     return rest.strip("/") if separator and "://" in text else text.strip()
+
+
+def find_trailer_names(message: str) -> list[str]:
+    """Return the incidents that the trailers ``Postmortem: ID, ID`` of a commit name, folded."""
+    named = (name for names in TRAILER_PATTERN.findall(message) for name in names.split(","))
+    return list(dict.fromkeys(filter(None, map(fold_id, named))))
 
 
 def format_revision_range(revision: str) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.prove.fix import FixCandidate, find_fix_candidates, find_trailer_commits
+from pytest_postmortem.prove.fix import find_fix_candidates, find_trailer_commits
 from repositories import commit, git, repository
 
 TEST = "def test_once(): ...\n"
@@ -55,16 +54,10 @@ def test_what_speaks_for_a_commit_is_said(repo: Path) -> None:
     )
 
     assert found == [
-        FixCandidate(
-            fix,
-            date(2026, 3, 4),
-            "Send the key (PM-1)",
-            "added test_once and wrote PM-1 into tests/test_it.py and names it,"
-            " together with src/shop.py",
-        ),
-        FixCandidate(
-            named, date(2026, 3, 3), "Prepare for pm-1", "names it, together with src/shop.py"
-        ),
+        f"'fix: {fix[:9]}' (2026-03-04, 'Send the key (PM-1)': it added test_once and wrote PM-1"
+        " into tests/test_it.py and names it, together with src/shop.py)",
+        f"'fix: {named[:9]}' (2026-03-03, 'Prepare for pm-1': it names it,"
+        " together with src/shop.py)",
     ]
 
 
@@ -82,7 +75,7 @@ def test_three_commits_are_offered(repo: Path) -> None:
 
     found = find_fix_candidates(repo, ["PM-1"], [], is_source)
 
-    assert [each.subject for each in found] == ["PM-1, part 4", "PM-1, part 3", "PM-1, part 2"]
+    assert [each.split("'")[3] for each in found] == [f"PM-1, part {n}" for n in (4, 3, 2)]
 
 
 def test_a_commit_whose_parent_is_not_here_is_not_offered(repo: Path, tmp_path: Path) -> None:

@@ -459,7 +459,7 @@ def test_what_a_text_defines_is_every_name_that_it_gives() -> None:
     """Attributes, parameters and imports too; of what is no Python nothing is known."""
     text = "import a.b\nfrom c import d as e\nf, g = 1, 2\nh.i = 3\ndef j(k, *l, m=1, **n): o = p\n"
 
-    assert sorted(list_defined_names(text)) == [
+    assert sorted(list_defined_names([text])) == [
         "b",
         "e",
         "f",
@@ -472,5 +472,5 @@ def test_what_a_text_defines_is_every_name_that_it_gives() -> None:
         "n",
         "o",
     ]
-    assert sorted(list_defined_names("class q:\n    async def r(): ...")) == ["q", "r"]
-    assert list(list_defined_names("def (")) == []
+    assert sorted(list_defined_names(["class q:\n    async def r(): ..."])) == ["q", "r"]
+    assert list(list_defined_names(["def ("])) == []

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_postmortem.prove.ast_units import UnitText, parse_code_units, split_source_lines
 from pytest_postmortem.prove.fix import FixError
-from pytest_postmortem.prove.transplant import TransplantedText, transplant_units
+from pytest_postmortem.prove.transplant import transplant_units
 
 PLACES = """\
 class A(Newer):
@@ -479,15 +479,13 @@ def test_units_are_as_the_fix_made_them_and_as_they_were_before(name: str) -> No
     """Both texts are today's but for the fix, and differ by the fix alone."""
     old, new, today, fixed, before, names = CASES[name]
 
-    swapped = transplant_units(old, new, today, needed)
-
-    assert (swapped.fixed, swapped.before, swapped.names) == (fixed, before, names)
-    own = set(differing(text_of(swapped.fixed), text_of(swapped.before)))
+    assert transplant_units(old, new, today, needed) == (fixed, before)
+    own = set(differing(text_of(fixed), text_of(before)))
     assert {each for each in own if not each.startswith(tuple(f"{each}." for each in names))} <= {
         *names
     }
-    compile(swapped.fixed, "fixed", "exec")
-    compile(swapped.before, "before", "exec")
+    compile(fixed, "fixed", "exec")
+    compile(before, "before", "exec")
 
 
 IN_A = "class A:\n    def f(self): return {}\n"
@@ -602,10 +600,7 @@ def test_a_brought_unit_that_has_another_form_today_is_taken_away_as_it_is() -> 
     new = "def helper(): ...\ndef f(): return helper()\n"
     today = "@overload\ndef helper(): ...\ndef helper(): new\ndef f(): return helper()\n"
 
-    swapped = transplant_units(old, new, today)
-
-    assert swapped.fixed == today
-    assert swapped.before == "pass\ndef f(): return 1\n"
+    assert transplant_units(old, new, today) == (today, "pass\ndef f(): return 1\n")
 
 
 def without(text: str, name: str) -> str:
@@ -627,5 +622,5 @@ def test_in_real_code_each_function_is_swapped_alone(module: ModuleType) -> None
 
     for name in names:
         swapped = transplant_units(without(new, name), new, today)
-        assert swapped == TransplantedText(today, without(today, name), (name,))
+        assert swapped == (today, without(today, name))
     assert len(names) > 10

@@ -290,24 +290,23 @@ def test_a_test_that_does_not_pass_with_the_fix_proves_nothing(
 
 
 @pytest.mark.parametrize(
-    ("reached", "verdict", "message", "is_open"),
+    ("reached", "verdict", "message"),
     [
-        (None, "not-proven", "passes without the fix", True),
-        ([ONE], "not-proven", "passes without the fix, though it runs its lines", False),
-        ([TWO], "not-reached", "passes without the fix, and never runs its lines here", False),
+        (None, "not-proven", "passes without the fix"),
+        ([ONE], "not-proven", "passes without the fix, though it runs its lines"),
+        ([TWO], "not-reached", "passes without the fix, and never runs its lines here"),
     ],
 )
 def test_a_test_that_passes_without_the_fix_is_hollow_or_never_runs_its_lines(
-    reached: Sequence[str] | None, verdict: Verdict, message: str, is_open: bool
+    reached: Sequence[str] | None, verdict: Verdict, message: str
 ) -> None:
     """Which of the two is open until somebody has found out."""
     known = NamesOfFix("/shop", replaced_files=frozenset([SHOP]))
 
     found = judge_incident(run(PASSED), run(PASSED), known, reached)
 
-    assert found == IncidentVerdict(
-        verdict, message, (TestVerdict(ONE, verdict, message),), is_open=is_open
-    )
+    assert found == IncidentVerdict(verdict, message, (TestVerdict(ONE, verdict, message),))
+    assert found.is_open is (verdict == "not-proven")
 
 
 def test_source_that_was_not_loaded_proves_nothing() -> None:
@@ -473,7 +472,8 @@ def test_of_several_tests_the_best_verdict_counts() -> None:
 
     proven = TestVerdict(TWO, "proven", "fails without the fix: AssertionError: assert 2 == 1")
     hollow = TestVerdict(ONE, "not-proven", "passes without the fix")
-    assert found == IncidentVerdict("proven", proven.message, (hollow, proven), is_open=True)
+    assert found == IncidentVerdict("proven", proven.message, (hollow, proven))
+    assert found.is_open
     assert judge_incident(control, without, KNOWN, [TWO]).tests[0].verdict == "not-reached"
 
 

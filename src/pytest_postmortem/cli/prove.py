@@ -19,7 +19,7 @@ from uuid import uuid4
 
 import pytest
 
-from pytest_postmortem import git, proofs
+from pytest_postmortem import git
 from pytest_postmortem.cli.arguments import build_pytest_arguments
 from pytest_postmortem.cli.git_project import GitCheckout, open_checkout
 from pytest_postmortem.cli.prove_cases import (
@@ -161,10 +161,10 @@ def prove_subjects(
     """Prove the incidents without a current proof; return all verdicts in registry order."""
     cache = find_cache_folder(checkout.config)
     place = find_proofs_file(checkout.settings.proofs, checkout.root, cache)
-    stored_proofs = proofs.read_proofs_file(place) if place is not None else {}
     settings = (*request.source, *checkout.settings.markers)
     if request.python is not None:
         settings += (f"python={os.path.abspath(request.python)}",)
+    store = batch.ProofStore(place, workspace, settings)
     results: dict[str, IncidentProof] = {}
     open_cases: list[ProofCase] = []
     for subject in subjects:
@@ -173,28 +173,20 @@ def prove_subjects(
                 subject.id, "", IncidentVerdict("inconclusive", subject.why)
             )
             continue
-        stored_result = (
-            None
-            if _ignores_stored_proof(request, subject)
-            else batch.find_stored_proof(
-                subject.case, stored_proofs, workspace, settings, request.strength
-            )
-        )
+        is_reused = not _ignores_stored_proof(request, subject)
+        stored_result = store.find(subject.case, request.strength) if is_reused else None
         if stored_result is None:
             open_cases.append(subject.case)
         else:
-            day = stored_proofs[subject.id].proof.day
-            results[subject.id] = replace(
-                stored_result, since=day.isoformat() if day else "earlier"
-            )
-    began = batch.record_run_start(open_cases, workspace, settings)
+            results[subject.id] = stored_result
+    store.record_start(open_cases)
     finished: dict[str, IncidentProof] = {}
 
     def store_finished() -> dict[str, str]:
-        if place is None or request.fix or request.base:
+        if request.fix or request.base:
             return {}
         decided = {id: proved for id, proved in finished.items() if proved.way}
-        return batch.store_proofs(place, open_cases, decided, began, workspace, settings)
+        return store.store(open_cases, decided)
 
     try:
         _prove_cases(checkout, workspace, request, open_cases, finished)

@@ -217,7 +217,7 @@ def _explain_missing_fix(
         return workspace.kind_of(path, files) == "source"
 
     try:
-        fix_candidates = find_fix_candidates(
+        offers = find_fix_candidates(
             checkout.root,
             (postmortem.id, *postmortem.aliases),
             zip(files, names, strict=True),
@@ -225,11 +225,6 @@ def _explain_missing_fix(
         )
     except GitError as error:
         return f"no fix is named, and none is offered: {error.brief}"
-    offers = [
-        f"'fix: {candidate.commit[:9]}' ({candidate.day}, {candidate.subject!r}: it"
-        f" {candidate.why})"
-        for candidate in fix_candidates
-    ]
     return f"no fix is named; perhaps {'; or '.join(offers)}" if offers else "no fix is named"
 
 

@@ -498,26 +498,16 @@ def _merge_functions(old: Function, new: Function, is_kept: Callable[[str, str],
 
 def _merge_arguments(old: ast.arguments, new: ast.arguments) -> ast.arguments:
     """Return the new parameters with the old defaults of those that there were before."""
-    before = dict(_list_defaults(old))
+    before = {argument.arg: default for argument, default in _list_defaults(old)}
     merged = deepcopy(new)
-    places = [*merged.posonlyargs, *merged.args][-len(merged.defaults) :] if merged.defaults else []
-    merged.defaults = [
-        before.get(argument.arg) or default
-        for argument, default in zip(places, merged.defaults, strict=True)
-    ]
-    merged.kw_defaults = [
-        before.get(argument.arg) or default
-        for argument, default in zip(merged.kwonlyargs, merged.kw_defaults, strict=True)
-    ]
+    kept = [before.get(argument.arg) or default for argument, default in _list_defaults(merged)]
+    merged.defaults = [default for default in kept[: len(merged.defaults)] if default is not None]
+    merged.kw_defaults = kept[len(merged.defaults) :]
     return merged
 
 
-def _list_defaults(arguments: ast.arguments) -> Iterator[tuple[str, ast.expr]]:
-    if arguments.defaults:
-        places = [*arguments.posonlyargs, *arguments.args][-len(arguments.defaults) :]
-        yield from (
-            (each.arg, default) for each, default in zip(places, arguments.defaults, strict=True)
-        )
-    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        if default is not None:
-            yield argument.arg, default
+def _list_defaults(arguments: ast.arguments) -> list[tuple[ast.arg, ast.expr | None]]:
+    """Return the parameters that may have a default, each with it; those by position first."""
+    places = [*arguments.posonlyargs, *arguments.args]
+    named = [*places[len(places) - len(arguments.defaults) :], *arguments.kwonlyargs]
+    return list(zip(named, [*arguments.defaults, *arguments.kw_defaults], strict=True))

@@ -54,7 +54,7 @@ class UnitText:
     """The lines of a text and its units.
 
     ``ends`` has, for each class, the line after its last statement and the column of its body.
-    ``find_module_names`` maps each name of the module to the unit that defines it.
+    ``bound`` maps each name of the module to the unit that defines it.
     """
 
     lines: list[str]

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
@@ -18,8 +18,7 @@ from pytest_postmortem.files import read_file_bytes
 from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, Proof, Verdict
 from pytest_postmortem.proofs import STRENGTH_RULES_VERSION, StoredProof, StoredTestVerdict
 from pytest_postmortem.prove.fix import FixError
-from pytest_postmortem.prove.revert import Workspace
-from pytest_postmortem.prove.reverted_files import RevertedFiles
+from pytest_postmortem.prove.revert import RevertedFiles, Workspace
 from pytest_postmortem.prove.strategy import IncidentProof, Prover
 from pytest_postmortem.prove.strength import StrengthRequest
 from pytest_postmortem.prove.today import ProofCase
@@ -57,150 +56,164 @@ def prove_incidents(
     return [proof_by_id[case.id] for case in cases]
 
 
-def find_stored_proof(
-    case: ProofCase,
-    kept: Mapping[str, StoredProof],
-    checkout: Workspace,
-    settings: Sequence[str],
-    request: StrengthRequest | None = None,
-) -> IncidentProof | None:
-    """Return the stored proof of an incident if no input has changed, else None.
+class ProofStore:
+    """The proofs file of a checkout: current proofs are read from it, new ones written to it.
 
-    ``settings`` are the further inputs of the verdict. With a ``request``, a proven incident has to
-    have the requested strength.
+    ``place`` is None without a file. ``settings`` are the further inputs of all verdicts.
+
+    Raises:
+        ProofsError: The file can't be read.
     """
-    stored = kept.get(case.id)
-    if stored is None or stored.proof.verdict not in STORED_VERDICTS:
-        return None
-    strength = stored.strength
-    if strength is not None and strength.rules != STRENGTH_RULES_VERSION:
-        strength = None
-    is_measured = strength is not None and request is not None and strength.limit == request.mutants
-    if request is not None and stored.proof.verdict in PROVEN_VERDICTS and not is_measured:
-        return None
-    try:
-        key = _digest_proof_inputs(
-            case, sorted({*stored.files, *_list_test_files(case, checkout)}), checkout, settings
+
+    def __init__(self, place: Path | None, checkout: Workspace, settings: Sequence[str]) -> None:
+        self._place = place
+        self._checkout = checkout
+        self._settings = settings
+        self._stored = proofs.read_proofs_file(place) if place is not None else {}
+        self._fixes: dict[str, str | None] = {}
+        self._start = 0
+
+    def find(self, case: ProofCase, request: StrengthRequest | None) -> IncidentProof | None:
+        """Return the stored proof of an incident if no input has changed, else None.
+
+        With a ``request``, a proven incident has to have the requested strength.
+        """
+        stored = self._stored.get(case.id)
+        if stored is None or stored.proof.verdict not in STORED_VERDICTS:
+            return None
+        strength = stored.strength
+        if strength is not None and strength.rules != STRENGTH_RULES_VERSION:
+            strength = None
+        is_measured = strength is not None and request and strength.limit == request.mutants
+        if request and stored.proof.verdict in PROVEN_VERDICTS and not is_measured:
+            return None
+        files = sorted({*stored.files, *self._list_test_files(case)})
+        if self._digest_inputs(case, files) != stored.key:
+            return None
+        tests = tuple(
+            TestVerdict(nodeid, _parse_verdict(stored_test.verdict), stored_test.message)
+            for nodeid, stored_test in stored.tests.items()
         )
-    except FixError:
-        return None
-    if key != stored.key:
-        return None
-    tests = tuple(
-        TestVerdict(nodeid, _parse_verdict(stored_test.verdict), stored_test.message)
-        for nodeid, stored_test in stored.tests.items()
-    )
-    judged = IncidentVerdict(
-        stored.proof.verdict, stored.proof.reason, tests, stored.failing, stored.further
-    )
-    return IncidentProof(
-        case.id,
-        stored.proof.fix,
-        judged,
-        stored.way,
-        strength=strength,
-        reverted_files=RevertedFiles(stored.taken, stored.left),
-    )
+        proof = stored.proof
+        return IncidentProof(
+            case.id,
+            proof.fix,
+            IncidentVerdict(proof.verdict, proof.reason, tests, stored.failing, stored.further),
+            stored.way,
+            strength=strength,
+            reverted_files=RevertedFiles(stored.taken, stored.left),
+            since=proof.day.isoformat() if proof.day else "earlier",
+        )
+
+    def record_start(self, cases: Iterable[ProofCase]) -> None:
+        """Record the state of the fixes before anything runs."""
+        self._fixes = {case.id: self._digest_inputs(case, ()) for case in cases}
+        self._start = time.time_ns()
+
+    def store(
+        self, cases: Iterable[ProofCase], proof_by_id: Mapping[str, IncidentProof]
+    ) -> dict[str, str]:
+        """Write new proofs into the file; return by id which input changed and prevented it.
+
+        Raises:
+            ProofsError: The file can't be read any more.
+            DestinationError: It can't be written.
+        """
+        new, changed = {}, {}
+        for case in cases if self._place is not None else ():
+            if case.id in proof_by_id:
+                files = self._list_proof_files(proof_by_id[case.id], case)
+                changed_input = self._find_changed_input(case, files)
+                if changed_input is None:
+                    new[case.id] = self._build_stored_proof(case, proof_by_id[case.id], files)
+                else:
+                    changed[case.id] = changed_input
+        if new and self._place is not None:
+            stored = merge_stored_proofs(proofs.read_proofs_file(self._place), new)
+            proofs.write_proofs_file(self._place, stored)
+        return changed
+
+    def _build_stored_proof(
+        self, case: ProofCase, proved: IncidentProof, files: Sequence[str]
+    ) -> StoredProof:
+        texts = DigestReader(self._checkout.root)
+        return StoredProof(
+            Proof(proved.judged.verdict, date.today(), proved.fix, proved.judged.message),
+            proved.way,
+            str(self._digest_inputs(case, files)),
+            tuple(files),
+            {
+                test.nodeid: StoredTestVerdict(
+                    test.verdict, test.message, texts.digest(test.nodeid)
+                )
+                for test in proved.judged.tests
+            },
+            proved.reverted_files.taken,
+            proved.reverted_files.left,
+            proved.judged.failing,
+            proved.judged.further,
+            None if proved.strength is None or proved.strength.problem else proved.strength,
+        )
+
+    def _find_changed_input(self, case: ProofCase, files: Iterable[str]) -> str | None:
+        """Return an input of the verdict that was written after the runs started, None if there is
+        none.
+
+        Some runs may have read it as it was before, others as it is now.
+        """
+        if self._digest_inputs(case, ()) != self._fixes[case.id]:
+            return "the fix"
+        paths = (
+            path for path in files if _read_change_time(self._checkout.top / path) >= self._start
+        )
+        return next(paths, None)
+
+    def _list_proof_files(self, proved: IncidentProof, case: ProofCase) -> list[str]:
+        """Return the files that the verdict depends on: modules, the tests, their conftests."""
+        top = str(self._checkout.top) + os.sep
+        loaded = {path.removeprefix(top) for path in proved.files if path.startswith(top)}
+        loaded.update(self._list_test_files(case))
+        return sorted(path.replace(os.sep, "/") for path in loaded)
+
+    def _list_test_files(self, case: ProofCase) -> Iterator[str]:
+        """Yield the files of linked tests, and the conftests that apply to them today."""
+        for test in case.tests:
+            path = Path(self._checkout.within(test))
+            yield path.as_posix()
+            for folder in path.parents:
+                conftest = (folder / "conftest.py").as_posix()
+                if conftest in self._checkout.present:
+                    yield conftest
+
+    def _digest_inputs(self, case: ProofCase, files: Sequence[str]) -> str | None:
+        """Return the digest of all inputs of a verdict, None if its fix can't be read."""
+        try:
+            fix = case.fix()
+        except FixError:
+            return None
+        steps = [
+            (step.name, step.before, step.after, _digest_content(step.patch)) for step in fix.steps
+        ]
+        changes = [
+            (change.path, _digest_content(change.before), _digest_content(change.after))
+            for step in fix.steps
+            for change in step.changes
+        ]
+        top = self._checkout.top
+        here = [(path, _digest_content(read_file_bytes(top / path))) for path in files]
+        request = (
+            RULES_VERSION,
+            sys.version_info[:2],
+            case.tests,
+            case.ids,
+            case.nodeids,
+            list(self._settings),
+        )
+        return sha256(json.dumps([request, steps, changes, here]).encode()).hexdigest()[:32]
 
 
 def _parse_verdict(text: str) -> Verdict:
     return next((verdict for verdict in VERDICTS if verdict == text), "inconclusive")
-
-
-def build_stored_proof(
-    case: ProofCase, proved: IncidentProof, checkout: Workspace, settings: Sequence[str]
-) -> StoredProof:
-    """Return the proof as it is stored in the proofs file."""
-    files = tuple(_list_proof_files(proved, case, checkout))
-    texts = DigestReader(checkout.root)
-    return StoredProof(
-        Proof(proved.judged.verdict, date.today(), proved.fix, proved.judged.message),
-        proved.way,
-        _digest_proof_inputs(case, files, checkout, settings),
-        files,
-        {
-            test.nodeid: StoredTestVerdict(test.verdict, test.message, texts.digest(test.nodeid))
-            for test in proved.judged.tests
-        },
-        proved.reverted_files.taken,
-        proved.reverted_files.left,
-        proved.judged.failing,
-        proved.judged.further,
-        None if proved.strength is None or proved.strength.problem else proved.strength,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class RunStart:
-    """When the runs started, in nanoseconds, and the digest of each fix at that time."""
-
-    time: int
-    fixes: Mapping[str, str | None]
-
-
-def record_run_start(
-    cases: Iterable[ProofCase], checkout: Workspace, settings: Sequence[str]
-) -> RunStart:
-    """Record the state before anything runs."""
-    fixes = {case.id: _digest_fix(case, checkout, settings) for case in cases}
-    return RunStart(time.time_ns(), fixes)
-
-
-def _digest_fix(case: ProofCase, checkout: Workspace, settings: Sequence[str]) -> str | None:
-    """Return the digest of a fix and the settings, None if the fix can't be read."""
-    try:
-        return _digest_proof_inputs(case, (), checkout, settings)
-    except FixError:
-        return None
-
-
-def store_proofs(
-    place: Path,
-    cases: Iterable[ProofCase],
-    proof_by_id: Mapping[str, IncidentProof],
-    began: RunStart,
-    checkout: Workspace,
-    settings: Sequence[str],
-) -> dict[str, str]:
-    """Write verdicts into the proofs file; return by id which input changed and prevented it.
-
-    Raises:
-        ProofsError: The file can't be read any more.
-        DestinationError: It can't be written.
-    """
-    new, changed = {}, {}
-    for case in cases:
-        if case.id in proof_by_id:
-            changed_input = _find_changed_input(
-                case, proof_by_id[case.id], began, checkout, settings
-            )
-            if changed_input is None:
-                new[case.id] = build_stored_proof(case, proof_by_id[case.id], checkout, settings)
-            else:
-                changed[case.id] = changed_input
-    if new:
-        proofs.write_proofs_file(place, merge_stored_proofs(proofs.read_proofs_file(place), new))
-    return changed
-
-
-def _find_changed_input(
-    case: ProofCase,
-    proved: IncidentProof,
-    began: RunStart,
-    checkout: Workspace,
-    settings: Sequence[str],
-) -> str | None:
-    """Return an input of the verdict that was written after the runs started, None if there is
-    none.
-
-    Some runs may have read it as it was before, others as it is now.
-    """
-    if _digest_fix(case, checkout, settings) != began.fixes[case.id]:
-        return "the fix"
-    files = _list_proof_files(proved, case, checkout)
-    return next(
-        (path for path in files if _read_change_time(checkout.top / path) >= began.time), None
-    )
 
 
 def _read_change_time(path: Path) -> int:
@@ -210,54 +223,6 @@ def _read_change_time(path: Path) -> int:
     except OSError:
         return 0
     return facts.st_mtime_ns if os.name == "nt" else facts.st_ctime_ns
-
-
-def _list_proof_files(proved: IncidentProof, case: ProofCase, checkout: Workspace) -> Iterator[str]:
-    """Yield the files that the verdict depends on: loaded modules, the tests, their conftests."""
-    top = str(checkout.top) + os.sep
-    loaded = {path.removeprefix(top) for path in proved.files if path.startswith(top)}
-    loaded.update(_list_test_files(case, checkout))
-    yield from sorted(path.replace(os.sep, "/") for path in loaded)
-
-
-def _list_test_files(case: ProofCase, checkout: Workspace) -> Iterator[str]:
-    """Yield the files of linked tests, and the conftests that apply to them today."""
-    for test in case.tests:
-        path = Path(checkout.within(test))
-        yield path.as_posix()
-        for folder in path.parents:
-            conftest = (folder / "conftest.py").as_posix()
-            if conftest in checkout.present:
-                yield conftest
-
-
-def _digest_proof_inputs(
-    case: ProofCase, files: Sequence[str], checkout: Workspace, settings: Sequence[str]
-) -> str:
-    """Return the digest of all inputs of a verdict.
-
-    Raises:
-        FixError: The fix can't be read.
-    """
-    fix = case.fix()
-    steps = [
-        (step.name, step.before, step.after, _digest_content(step.patch)) for step in fix.steps
-    ]
-    changes = [
-        (change.path, _digest_content(change.before), _digest_content(change.after))
-        for step in fix.steps
-        for change in step.changes
-    ]
-    here = [(path, _digest_content(read_file_bytes(checkout.top / path))) for path in files]
-    request = (
-        RULES_VERSION,
-        sys.version_info[:2],
-        case.tests,
-        case.ids,
-        case.nodeids,
-        list(settings),
-    )
-    return sha256(json.dumps([request, steps, changes, here]).encode()).hexdigest()[:32]
 
 
 def _digest_content(data: bytes | None) -> str | None:

@@ -185,7 +185,7 @@ def collect_names_of_fix(
     """
     old = [text or "" for text, _ in versions.values()]
     new = [text or "" for _, text in versions.values()]
-    old_names, new_names = (frozenset(_list_names_in_texts(texts)) for texts in (old, new))
+    old_names, new_names = (frozenset(list_defined_names(texts)) for texts in (old, new))
     lost: dict[str, bool] = {}
     names_today: list[frozenset[str]] = []
 
@@ -194,7 +194,7 @@ def collect_names_of_fix(
             return False
         if name not in lost:
             if name in old_names and not names_today:
-                names_today.append(frozenset(_list_names_in_texts(today())))
+                names_today.append(frozenset(list_defined_names(today())))
             lost[name] = name in old_names and name not in names_today[0]
         return lost[name]
 
@@ -264,15 +264,10 @@ def _strip_source_lines(text: str, first: int, last: int) -> str:
     )
 
 
-def _list_names_in_texts(texts: Iterable[str]) -> Iterator[str]:
-    for text in texts:
-        yield from list_defined_names(text)
-
-
-def list_defined_names(text: str) -> Iterator[str]:
-    """Yield every name that a text defines: functions, classes, attributes, parameters, values."""
-    tree = parse_python_tree(text)
-    for node in ast.walk(tree) if tree else ():
+def list_defined_names(texts: Iterable[str]) -> Iterator[str]:
+    """Yield every name that texts define: functions, classes, attributes, parameters, values."""
+    trees = filter(None, map(parse_python_tree, texts))
+    for node in (node for tree in trees for node in ast.walk(tree)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             yield node.name
         elif isinstance(node, ast.arg):

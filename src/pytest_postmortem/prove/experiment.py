@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from math import inf
@@ -13,7 +13,7 @@ from time import monotonic
 from pytest_postmortem.prove.fix_lines import (
     find_differing_lines,
     find_effective_ranges,
-    find_watched_lines,
+    find_reading_lines,
 )
 from pytest_postmortem.prove.flakiness import RunCounts
 from pytest_postmortem.prove.revert import FixVersions
@@ -86,6 +86,8 @@ class Experiment:
     ``enough`` are the seconds after which a run counts as hanging, computed from the run with the
     fix; ``as_module`` starts pytest as ``python -m pytest``. ``control`` is an earlier run of the
     same files with the fix, if there was one. ``deadline`` is when all runs must have ended.
+    Exceptions are recorded at the changes of the fix, and where ``brought_names`` are read, the
+    names that it added.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class Experiment:
         effort: RunBudget,
         enough: float = MAX_RUN_SECONDS,
         deadline: float = inf,
+        brought_names: Collection[str] = (),
     ) -> None:
         self._runner = runner
         self._wanted = selection
@@ -113,11 +116,17 @@ class Experiment:
         lines = find_effective_ranges(pairs)
         self._old: LineRanges = {path: old for path, (old, _) in lines.items() if old}
         self._new: LineRanges = {path: new for path, (_, new) in lines.items() if new}
-        self._lines_around: tuple[LineRanges, LineRanges] = (
+        self._lines_around = (
             {path: find_differing_lines(old, new) for path, (old, new) in pairs.items()},
             {path: find_differing_lines(new, old) for path, (old, new) in pairs.items()},
         )
-        self._watched = find_watched_lines(pairs, 0), find_watched_lines(pairs, 1)
+        self._watched = [
+            {
+                path: [*lines, *find_reading_lines(pairs[path][side], brought_names)]
+                for path, lines in self._lines_around[side].items()
+            }
+            for side in (0, 1)
+        ]
 
     def run_with_fix(self) -> Trial:
         """Run the tests with the fix; limit later runs to ten times its duration."""

@@ -6,41 +6,24 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 from pytest_postmortem import git
 from pytest_postmortem.errors import GitError
 from pytest_postmortem.files import read_file_bytes
-from pytest_postmortem.model import fold_id
-from pytest_postmortem.proofs import format_revision_range, shorten_revision
+from pytest_postmortem.proofs import find_trailer_names, format_revision_range, shorten_revision
 from pytest_postmortem.prove.fix_files import FileChange, Fix, FixStep
-
-TRAILER_PATTERN = re.compile(r"^Postmortem:[ \t]*(.+)$", re.IGNORECASE | re.MULTILINE)
-
 
 MAX_CANDIDATES = 3
 """Candidates that are shown."""
-
-
-@dataclass(frozen=True, slots=True)
-class FixCandidate:
-    """A commit that may be the fix, and the evidence for it."""
-
-    commit: str
-    day: date | None
-    subject: str
-    why: str
 
 
 def find_trailer_commits(root: Path) -> Mapping[str, tuple[str, ...]]:
     """Return the commits with a ``Postmortem:`` trailer by casefolded id, oldest first."""
     commits_by_id: dict[str, tuple[str, ...]] = {}
     for commit, message in reversed(git.find_commits_mentioning(root, ["Postmortem:"])):
-        for named in TRAILER_PATTERN.findall(message):
-            for key in filter(None, map(fold_id, named.split(","))):
-                commits_by_id[key] = (*commits_by_id.get(key, ()), commit)
+        for key in find_trailer_names(message):
+            commits_by_id[key] = (*commits_by_id.get(key, ()), commit)
     return commits_by_id
 
 
@@ -49,8 +32,8 @@ def find_fix_candidates(
     names: Sequence[str],
     tests: Iterable[tuple[str, str]],
     is_source: Callable[[str], bool],
-) -> list[FixCandidate]:
-    """Search for the fix of an incident; return candidates, most likely first.
+) -> list[str]:
+    """Search for the fix of an incident; return candidates with evidence, most likely first.
 
     ``names`` are its id and aliases; ``tests`` are the files of its tests from the top, each with
     the name of a test function.
@@ -75,7 +58,7 @@ def _is_name_in_message(message: str, name: str) -> bool:
 
 def _select_source_commits(
     root: Path, ranked: Iterable[tuple[str, list[str]]], is_source: Callable[[str], bool]
-) -> Iterator[FixCandidate]:
+) -> Iterator[str]:
     """Yield the commits that change source; no other commit can be a fix."""
     for commit, reasons in ranked:
         before = git.find_parent_commit(root, commit)
@@ -84,7 +67,7 @@ def _select_source_commits(
         if source:
             subject, day = git.read_commit_subject(root, commit)
             why = f"{' and '.join(dict.fromkeys(reasons))}, together with {source[0]}"
-            yield FixCandidate(commit, day, subject, why)
+            yield f"'fix: {commit[:9]}' ({day}, {subject!r}: it {why})"
 
 
 WORKTREE = "WORKTREE"
@@ -92,9 +75,6 @@ WORKTREE = "WORKTREE"
 
 BUG_PATCH_SUFFIXES = (".bug.patch", ".bug.diff")
 """Suffixes of patches that restore the bug."""
-
-FULL_HASH = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
-"""A complete hash."""
 
 
 class FixError(Exception):
@@ -227,7 +207,7 @@ def _explain_missing_revision(root: Path, revision: str) -> str:
     A server accepts only whole hashes, and ``--depth`` would make a complete clone shallow.
     """
     is_shallow = git.is_shallow_clone(root)
-    if FULL_HASH.fullmatch(revision):
+    if git.FULL_HASH_PATTERN.fullmatch(revision):
         fetch = _format_fetch_command(revision) if is_shallow else f"git fetch origin {revision}"
         return f"{shorten_revision(revision)} is not in this clone: {fetch}"
     if is_shallow:

@@ -9,7 +9,7 @@ Everything else is source.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from fnmatch import fnmatch
@@ -201,14 +201,13 @@ def is_test_support(path: str, *, has_src_folder: bool) -> bool:
 
 def _is_near_linked_test(path: str, tests: Iterable[str]) -> bool:
     """Return whether a file is in the innermost test folder that holds a linked test."""
-    return any(path.startswith(folder) for test in tests for folder in _find_test_folder(test))
-
-
-def _find_test_folder(test: str) -> Iterator[str]:
-    parts = test.split("/")[:-1]
-    places = [place for place, part in enumerate(parts) if part in TEST_FOLDERS]
-    if places:
-        yield "/".join(parts[: places[-1] + 1]) + "/"
+    for test in tests:
+        folders = test.split("/")[:-1]
+        while folders and folders[-1] not in TEST_FOLDERS:
+            folders.pop()
+        if folders and path.startswith(f"{'/'.join(folders)}/"):
+            return True
+    return False
 
 
 def find_data_roots(paths: Iterable[str], present: Collection[str]) -> tuple[str, ...]:

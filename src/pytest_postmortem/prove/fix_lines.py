@@ -12,7 +12,6 @@ from pytest_postmortem.prove.ast_units import (
     list_bound_names,
     split_source_lines,
 )
-from pytest_postmortem.prove.diagnose import list_defined_names
 from pytest_postmortem.pysource.bindings import parse_python_tree
 
 Ranges = list[tuple[int, int]]
@@ -102,26 +101,6 @@ def _list_statement_lines(tree: ast.Module, is_wanted: Callable[[ast.stmt], bool
             yield from range(node.lineno, (node.end_lineno or node.lineno) + 1)
 
 
-def find_watched_lines(pairs: Mapping[str, tuple[str, str]], side: int) -> dict[str, Ranges]:
-    """Return the lines of one version that may need names that the fix added.
-
-    These are the lines that it changed, those next to its additions, and those that read a name of
-    it.
-    """
-    names = [
-        {name for pair in pairs.values() for name in list_defined_names(pair[index])}
-        for index in (0, 1)
-    ]
-    brought = names[1] - names[0]
-    return {
-        path: [
-            *find_differing_lines(pair[side], pair[1 - side]),
-            *_find_reading_lines(pair[side], brought),
-        ]
-        for path, pair in pairs.items()
-    }
-
-
 def find_differing_lines(text: str, other: str) -> Ranges:
     """Return the lines that another text lacks, and those around lines that only it has."""
     mine, theirs = (
@@ -133,7 +112,7 @@ def find_differing_lines(text: str, other: str) -> Ranges:
     ]
 
 
-def _find_reading_lines(text: str, names: Collection[str]) -> list[tuple[int, int]]:
+def find_reading_lines(text: str, names: Collection[str]) -> Ranges:
     """Return the lines of a text that read one of some names, also as an attribute."""
     tree = parse_python_tree(text)
     line_numbers = (

@@ -196,11 +196,8 @@ def _format_ci_chance(without: RunCounts) -> str:
     low, high = compute_failure_interval(without.usual_failed, without.usual)
     if not without.usual_failed:
         return f"one CI run catches a return with at most {_format_chance(high)} %: repeat it"
-    repeated = (
-        compute_catch_probability(share, USUAL_REPEATS)
-        if share == 1
-        else min(compute_catch_probability(share, USUAL_REPEATS), MAX_STATED_CHANCE)
-    )
+    repeated = compute_catch_probability(share, USUAL_REPEATS)
+    repeated = repeated if share == 1 else min(repeated, MAX_STATED_CHANCE)
     return (
         f"one CI run catches a return with {_format_chance(share)} %"
         f" (95 %: {_format_chance(low)}–{_format_chance(high)} %),"

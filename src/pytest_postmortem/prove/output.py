@@ -12,7 +12,7 @@ from pytest_postmortem import __version__
 from pytest_postmortem.model import PROVEN_VERDICTS, VERDICTS, Verdict, format_count
 from pytest_postmortem.proofs import FixStrength, MutantResult
 from pytest_postmortem.prove.fix import BUG_PATCH_SUFFIXES
-from pytest_postmortem.prove.reverted_files import format_source_options
+from pytest_postmortem.prove.revert import format_source_options
 from pytest_postmortem.prove.strategy import IncidentProof
 from pytest_postmortem.prove.strength import ENDLESS, PART
 from pytest_postmortem.reports import github

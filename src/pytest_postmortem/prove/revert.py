@@ -7,7 +7,7 @@ today's files. ``replay`` exports the tree at the commit of the fix.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -339,10 +339,9 @@ def revert_by_units(fix: Fix, checkout: Workspace) -> FixVersions:
         elif data is None:
             raise FixError(f"{path} no longer exists")
         else:
-            both = transplant_units(
+            fixed[str(file)], before[str(file)] = transplant_units(
                 old, new, decode_fix_source(data) or "", _build_name_search(file, checkout)
             )
-            fixed[str(file)], before[str(file)] = both.fixed, both.before
     if not before:
         raise FixError("the fix only added new files, or changed no code")
     return FixVersions("units", fixed, before, _find_installed_names(today, checkout))
@@ -418,3 +417,40 @@ def revert_by_replay(
         raise FixError("the source was different when the test was added")
     roots = find_import_roots(fix.of_kind("source"), set(present))
     return _build_tree_versions("replay", fix, tree, fixed, before, roots, nodeids_then)
+
+
+MAX_NAMED_FILES = 4
+"""The number of files that a remedy names one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class RevertedFiles:
+    """The files of a fix that were reverted, and those that were not, without its tests."""
+
+    taken: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+
+UNKNOWN_FILES = RevertedFiles()
+
+
+def find_reverted_files(fix: Fix, versions: FixVersions, top: Path) -> RevertedFiles:
+    """Return the files that a strategy reverted; ``top`` is the top of the tree that the tests ran
+    in.
+
+    A file may have moved since the fix.
+    """
+    files = {*versions.fixed, *map(str, versions.others)}
+    taken = {os.path.relpath(file, top).replace(os.sep, "/") for file in files}
+    stays = {
+        *fix.of_kind("other", "opaque", "either"),
+        *(path for path in fix.of_kind("source") if (top / path).is_file()),
+    }
+    return RevertedFiles(tuple(sorted(taken)), tuple(sorted(stays - taken)))
+
+
+def format_source_options(paths: Collection[str]) -> str:
+    """Return the options that name all source of a fix; of many files, one for each folder."""
+    if len(paths) > MAX_NAMED_FILES:
+        paths = {os.path.dirname(path) or path for path in paths}
+    return " ".join(f"--source={path}" for path in sorted(paths))

@@ -32,12 +32,13 @@ from pytest_postmortem.prove.fix import (
 )
 from pytest_postmortem.prove.fix_files import TEST_FOLDERS, Fix, FixFileKind
 from pytest_postmortem.prove.flakiness import judge_repeated_runs
-from pytest_postmortem.prove.revert import FixVersions, Workspace
-from pytest_postmortem.prove.reverted_files import (
+from pytest_postmortem.prove.revert import (
     UNKNOWN_FILES,
+    FixVersions,
     RevertedFiles,
-    check_remaining_files,
+    Workspace,
     find_reverted_files,
+    format_source_options,
 )
 from pytest_postmortem.prove.runner import Runner, TestSelection
 from pytest_postmortem.prove.strength import (
@@ -308,10 +309,18 @@ class Prover:
             case = replace(case, tests=files, ids=(), nodeids=tuple(versions.nodeids))
         selection = TestSelection(case.tests, case.ids, case.nodeids, self._marks)
         enough = min((proof.hang_seconds for proof in proofs), default=MAX_RUN_SECONDS)
-        sides = Experiment(self._runner, selection, versions, self._effort, enough, case.deadline)
+        names_of_fix = replace(self._known(case, fix, versions), data_files=versions.data_files)
+        sides = Experiment(
+            self._runner,
+            selection,
+            versions,
+            self._effort,
+            enough,
+            case.deadline,
+            names_of_fix.brought_names,
+        )
         if today is not None and way == "units" and _is_text_of_today(versions):
             sides.control, sides.as_module = today.trial, today.as_module
-        names_of_fix = replace(self._known(case, fix, versions), data_files=versions.data_files)
         judged, control = self._judge_versions(sides, versions, names_of_fix, quick=copied)
         if judged.verdict in ("proven", "proven-flaky", "weak"):
             additions = self._find_additions(case, fix, versions)
@@ -320,7 +329,7 @@ class Prover:
             judged = _convert_replay_verdict(judged)
         tree = versions.tree or self._checkout.top
         shares = find_reverted_files(fix, versions, tree)
-        judged = check_remaining_files(judged, shares, tree, sides.modules, fix.of_kind("either"))
+        judged = _check_remaining_files(judged, shares, tree, sides.modules, fix.of_kind("either"))
         files = versions.of_today({*sides.modules, *versions.fixed}, self._checkout.top)
         measure = self._build_measure(case, sides, versions, names_of_fix, judged)
         return IncidentProof(
@@ -423,7 +432,9 @@ class Prover:
                     judged, experiment.find_order_dependent_tests(), _find_steady_tests(control)
                 )
             elif not self._effort.asked:
-                judged, control = _confirm_verdict(experiment, control, without, fix_names, reached)
+                judged, control = _confirm_verdict(
+                    judged, experiment, control, without, fix_names, reached
+                )
             judged = self._judge_again(experiment, judged, control, fix_names)
         return judged, control
 
@@ -591,6 +602,7 @@ def _check_control_run(experiment: Experiment, control: Trial, way: str, top: Pa
 
 
 def _confirm_verdict(
+    judged: IncidentVerdict,
     experiment: Experiment,
     control: Trial,
     without: Trial,
@@ -602,7 +614,6 @@ def _confirm_verdict(
     This is done if something was seen that may let a test end differently next time. The tests run
     without the fix and then with it, since runs may leave files behind.
     """
-    judged = judge_incident(control, without, fix_names, reached)
     if not (control.influences or without.influences or _is_failure_about_time(without)):
         return judged, control
     if _is_single_run_decisive(judged, without):
@@ -664,6 +675,29 @@ def _is_verdict_settled(judged: IncidentVerdict) -> bool:
 def _are_all_passing(trial: Trial) -> bool:
     words = [attempt.word for attempt in trial.first_attempts().values()]
     return bool(words) and words == ["passed"] * len(trial.linked)
+
+
+def _check_remaining_files(
+    judged: IncidentVerdict,
+    shares: RevertedFiles,
+    top: Path,
+    loaded: Collection[str],
+    shared: Collection[str] = (),
+) -> IncidentVerdict:
+    """Return ``inconclusive`` for tests that may guard a file of the fix that was not reverted.
+
+    ``loaded`` are the real paths of the modules that the runs loaded. ``shared`` files, which are
+    test or source, are reverted afterwards.
+    """
+    left = [path for path in shares.left if path not in shared]
+    loaded_remaining = [path for path in left if os.path.realpath(top / path) in loaded]
+    if judged.verdict not in OPEN_VERDICTS or not loaded_remaining:
+        return judged
+    message = (
+        f"the tests load {loaded_remaining[0]}, a part of the fix that was not reverted;"
+        f" revert it too with {format_source_options((*shares.taken, loaded_remaining[0]))}"
+    )
+    return judged.make_inconclusive(message)
 
 
 def _excuse_failing_tests(

@@ -11,7 +11,6 @@ from __future__ import annotations
 import builtins
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
 from pytest_postmortem.prove.ast_units import CodeUnit, UnitKey, UnitText, parse_code_units
@@ -24,19 +23,10 @@ LineEdit = tuple[int, int, list[str]]
 """The first and the end line to replace in today's text, and the new lines."""
 
 
-@dataclass(frozen=True, slots=True)
-class TransplantedText:
-    """Today's text with the units after and before the fix, and the keys of these units."""
-
-    fixed: str
-    before: str
-    names: tuple[str, ...]
-
-
 def transplant_units(
     before: str, fixed: str, today: str, needed: Callable[[str], bool] = lambda _: False
-) -> TransplantedText:
-    """Return today's text with the units that differ between two other texts, in both versions.
+) -> tuple[str, str]:
+    """Return today's text with units as they are in two other texts: the fixed, and the old one.
 
     ``needed`` returns whether other files use a name of this module; such a name stays even if the
     fix added it.
@@ -49,13 +39,12 @@ def transplant_units(
     if old is None or new is None or now is None:
         raise FixError("a version of it can't be parsed as Python")
     swapping = _Transplant(old, new, now, needed)
-    names = tuple(dict.fromkeys(map(str, swapping.touched_units)))
-    if not names:
+    if not swapping.touched_units:
         raise FixError("the fix changes no code in it, or only its order")
-    result = TransplantedText(swapping.text(new), swapping.text(old), names)
-    if not (swapping.is_whole(result.fixed) and swapping.is_whole(result.before)):
+    result = swapping.text(new), swapping.text(old)
+    if not all(map(swapping.is_whole, result)):
         raise FixError("its units do not fit today's text")
-    if result.fixed == result.before:
+    if result[0] == result[1]:
         raise FixError("nothing of the fix is left in today's text")
     return result
 

@@ -61,7 +61,6 @@ class IncidentVerdict:
     """The verdict on an incident, with the verdicts on its tests.
 
     ``failing`` of ``further`` other tests in the same files fail as well without the fix.
-    ``is_open`` means that tests pass without it, so that it matters whether they reached its lines.
     """
 
     verdict: Verdict
@@ -69,7 +68,11 @@ class IncidentVerdict:
     tests: tuple[TestVerdict, ...] = ()
     failing: int = 0
     further: int = 0
-    is_open: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a test passes without the fix: it matters whether it reached its lines."""
+        return any(test.verdict == "not-proven" for test in self.tests)
 
     @property
     def is_mixed(self) -> bool:
@@ -121,8 +124,7 @@ def judge_incident(
             failing,
             further,
         )
-    is_open = reached is None and any(test.verdict == "not-proven" for test in tests)
-    return IncidentVerdict(top.verdict, top.message, tests, failing, further, is_open)
+    return IncidentVerdict(top.verdict, top.message, tests, failing, further)
 
 
 def select_best_verdict(tests: Iterable[TestVerdict]) -> TestVerdict:

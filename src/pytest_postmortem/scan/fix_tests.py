@@ -349,7 +349,11 @@ class FixTestFinder:
 
     def _find_rename(self, commit: LoggedCommit, path: str) -> str | None:
         if commit.id not in self._renames:
-            self._renames[commit.id] = git_history.find_renames_in_commit(self._folder, commit)
+            renames = (
+                git.find_renamed_files(self._folder, parent, commit.id, ("-M40", "-l0"))
+                for parent in commit.parents[:1]
+            )
+            self._renames[commit.id] = next(renames, {})
         return self._renames[commit.id].get(path)
 
     def _find_successor(

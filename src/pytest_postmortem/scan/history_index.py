@@ -13,6 +13,7 @@ from functools import cached_property
 from itertools import accumulate
 
 from pytest_postmortem.git_history import LoggedCommit
+from pytest_postmortem.proofs import find_trailer_names
 
 _SUBJECT_FORMS = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -61,7 +62,6 @@ _CLOSING = re.compile(
     r"\b(?:fix(?:e[sd])?|close[sd]?|resolve[sd]?|test(?:case)? for):?\s+(?:issue )?#(\d+)\b",
     re.IGNORECASE,
 )
-_TRAILER = re.compile(r"^Postmortem:[ \t]*(.+)$", re.IGNORECASE | re.MULTILINE)
 
 MAX_BRANCH_STEPS = 60
 """Commits that are followed from a commit of a change to the merge of the change."""
@@ -270,11 +270,10 @@ class HistoryIndex:
     @cached_property
     def trailers(self) -> Mapping[str, tuple[str, ...]]:
         """The commits with a trailer ``Postmortem: ID``, oldest first, by casefolded id."""
-        named: dict[str, dict[str, None]] = {}
+        named: dict[str, list[str]] = {}
         for id in reversed(self.commits):
-            for match in _TRAILER.finditer(self.commits[id].message):
-                for name in filter(None, (part.strip().casefold() for part in match[1].split(","))):
-                    named.setdefault(name, {})[id] = None
+            for name in find_trailer_names(self.commits[id].message):
+                named.setdefault(name, []).append(id)
         return {name: tuple(ids) for name, ids in named.items()}
 
     @cached_property

@@ -736,7 +736,7 @@ class FixFinder:
             self._tags = git_history.find_tag_commits(self._folder)
         versions = {version: tag for tag in self._tags for version in [_strip_tag(tag)]}
         tags = [versions[version] for version in affected if version in versions]
-        return any(git_history.is_ancestor(self._folder, id, self._tags[tag]) for tag in tags)
+        return any(git.is_ancestor(self._folder, id, self._tags[tag]) for tag in tags)
 
     def _choose(self, candidates: Sequence[_Candidate]) -> tuple[list[_Candidate], list[str]]:
         """Return the candidates that count most, and the commits of the fix, oldest first."""

@@ -52,7 +52,7 @@ def install_overlay() -> None:
 
     A virtual environment reads its ``.pth`` files twice.
     """
-    if any(isinstance(finder, ImportOverlay) for finder in sys.meta_path):
+    if _list_overlays():
         return
     config = read_config()
     sys.dont_write_bytecode = True
@@ -77,16 +77,18 @@ def read_config() -> dict[str, Any]:
 
 def configure_overlay() -> None:
     """Read the configuration again, for another run in a fork of this process."""
-    for finder in sys.meta_path:
-        if isinstance(finder, ImportOverlay):
-            finder.configure(read_config())
+    for overlay in _list_overlays():
+        overlay.configure(read_config())
 
 
 def forget_reached_places() -> None:
     """Record the lines of the fix again, for another test."""
-    for finder in sys.meta_path:
-        if isinstance(finder, ImportOverlay):
-            finder.forget_reached_places()
+    for overlay in _list_overlays():
+        overlay.forget_reached_places()
+
+
+def _list_overlays() -> list[ImportOverlay]:
+    return [finder for finder in sys.meta_path if isinstance(finder, ImportOverlay)]
 
 
 def _move_path_entry(entry: str, moved: Sequence[tuple[str, str]]) -> str:

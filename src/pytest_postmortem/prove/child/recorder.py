@@ -249,27 +249,15 @@ class RunRecorder:
         caught = list(getattr(item, "_excinfo", None) or ())  # of a unittest
         excinfo = call.excinfo or (caught[0] if caught else None)
         if excinfo is not None:
-            self._write_note(
-                "raised",
-                [
-                    item.nodeid,
-                    self._round,
-                    call.when,
-                    import_hook.describe_exception(excinfo.value),
-                ],
-            )
+            self._note_exception(item, call.when, excinfo.value)
         report = yield
         if excinfo is None and call.excinfo is not None:
-            self._write_note(
-                "raised",
-                [
-                    item.nodeid,
-                    self._round,
-                    call.when,
-                    import_hook.describe_exception(call.excinfo.value),
-                ],
-            )
+            self._note_exception(item, call.when, call.excinfo.value)
         return report
+
+    def _note_exception(self, item: pytest.Item, when: str, error: BaseException) -> None:
+        failure = import_hook.describe_exception(error)
+        self._write_note("raised", [item.nodeid, self._round, when, failure])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
