@@ -194,7 +194,7 @@ def check_project(
         suite if not given_paths else list(_select_given_tests(project, suite, given_paths))
     )
     code = project.code({*test_files, *(suite if linting else ())})
-    tests = project.read_tests_of(code)
+    tests = code.read(project.declared)
     unparsed = code.find_unparsed_files()
     unread = find_unread_links(tests, project.registry, unparsed)
     own_paths = {project.shown(file): None for file in test_files}

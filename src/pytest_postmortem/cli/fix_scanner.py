@@ -312,8 +312,10 @@ def list_unmarked_fixes(
 
     Raises: GitError if git fails.
     """
+    if checkout.registry is None:
+        return
     branch = HistoryIndex(git_history.read_history(checkout.root, f"{base}..HEAD"))
-    names = checkout.registry.group_names() if checkout.registry else {}
+    names = checkout.registry.group_names()
     postmortems = [
         postmortem
         for postmortem in select_postmortems(checkout, ())

@@ -287,7 +287,7 @@ def _print_first_report(arguments: Sequence[str]) -> None:
         project = Project(config)
         known_registry, settings = project.registry, project.settings
         linked_incidents = find_linked_incidents(
-            project.read_tests(), known_registry, project.policy
+            project.code().read(project.declared), known_registry, project.policy
         ).values()
         rows = build_rows_from_code(
             known_registry, linked_incidents, project.policy, settings.show, settings.url_template

@@ -28,7 +28,7 @@ from pytest_postmortem.evaluation.links import parse_marks
 from pytest_postmortem.files import find_test_files, format_relative_path, read_file_bytes
 from pytest_postmortem.model import Location, Policy, Registry
 from pytest_postmortem.pysource import suite_reader
-from pytest_postmortem.pysource.marker_index import SourceTestsByFile, SuiteLayout
+from pytest_postmortem.pysource.marker_index import SuiteLayout
 from pytest_postmortem.registry import LoadOptions
 from pytest_postmortem.registry.loader import is_remote_location
 from pytest_postmortem.runtime.run import build_loading_options
@@ -241,14 +241,6 @@ class Project:
             data = read_file_bytes(file)
             if data is not None:
                 yield self.shown(file), data
-
-    def read_tests(self, files: Iterable[Path] | None = None) -> SourceTestsByFile:
-        """Read the tests of those files that may have a mark, or are named by the registry."""
-        return self.read_tests_of(self.code(files))
-
-    def read_tests_of(self, code: ProjectCode) -> SourceTestsByFile:
-        """Read the tests that may have a mark, or are named by the registry."""
-        return code.read(self.declared)
 
     def code(self, files: Iterable[Path] | None = None) -> ProjectCode:
         """Return the code of all test files, or of some, with that which they may import."""
