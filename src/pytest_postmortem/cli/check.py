@@ -43,7 +43,7 @@ from pytest_postmortem.pysource.marker_index import (
     LinkedIncident,
     SourceTestsByFile,
     UnreadLinks,
-    find_linked_incidents,
+    find_linked_tests,
     find_unread_links,
 )
 from pytest_postmortem.registry.document_files import find_document_file, is_text_document
@@ -182,7 +182,7 @@ def _build_registry_finding(problem: Problem) -> Finding:
 
 
 def check_project(
-    project: LintedProject, given_paths: Sequence[Path] = (), *, collecting: bool = False
+    project: LintedProject, given_paths: Sequence[Path], *, collecting: bool
 ) -> LintResult:
     """Check everything, or the given paths only, against the whole registry.
 
@@ -190,9 +190,7 @@ def check_project(
     """
     linting = not given_paths or any(path.suffix != ".py" for path in given_paths)
     suite = project.find_test_files() if linting else []
-    test_files = (
-        suite if not given_paths else list(_select_given_tests(project, suite, given_paths))
-    )
+    test_files = list(_select_given_tests(suite, given_paths)) if given_paths else suite
     code = project.code({*test_files, *(suite if linting else ())})
     tests = code.read(project.declared)
     unparsed = code.find_unparsed_files()
@@ -207,9 +205,7 @@ def check_project(
             *(check_lost_marks(code.find_lost_marks(tests, marked_tests)) if linting else ()),
             *check_listed_tests(project.known, project.lacking(code, tests)),
         )
-        linked_tests = (
-            find_linked_incidents(tests, project.registry, project.policy) if suite else None
-        )
+        linked_tests = project.find_links(tests) if suite else None
         unparsed_paths = [file.path for file in unparsed if not given_paths]
         read_tests = {**dict.fromkeys(unparsed_paths), **marked_tests}
         unjudged = tuple(_list_unjudged_reasons(project, read_tests, whole=not given_paths))
@@ -247,9 +243,7 @@ def check_project(
     )
 
 
-def _select_given_tests(
-    here: LintedProject, suite: Sequence[Path], given_paths: Sequence[Path]
-) -> Iterator[Path]:
+def _select_given_tests(suite: Sequence[Path], given_paths: Sequence[Path]) -> Iterator[Path]:
     """Yield the test files that are given: any Python file, and those of the suite in a folder."""
     yield from (path for path in given_paths if path.suffix == ".py" and path.is_file())
     folders = [path for path in given_paths if path.is_dir()]
@@ -286,7 +280,7 @@ class _LinkedTestLookup:
         """Return the tests of an incident, None where it is not known whether it has any."""
         if self._links is None:
             return None
-        linked_tests = self._links.get(postmortem.id.casefold(), LinkedIncident(postmortem.id))
+        linked_tests = find_linked_tests(self._links, postmortem.id)
         may_be_linked = not (
             linked_tests.has_active_test or postmortem.exempt or postmortem.guarded_by
         )

@@ -22,7 +22,6 @@ from pytest_postmortem.errors import GitError, Problem, SettingsError
 from pytest_postmortem.files import format_relative_path
 from pytest_postmortem.model import Location, Registry, format_count
 from pytest_postmortem.options import MARKER_NAME
-from pytest_postmortem.pysource.marker_index import find_linked_incidents
 from pytest_postmortem.scaffold import edits
 from pytest_postmortem.scaffold.edits import FileEdit
 from pytest_postmortem.scaffold.project_survey import (
@@ -286,9 +285,8 @@ def _print_first_report(arguments: Sequence[str]) -> None:
     with configure_without_conftest(arguments) as config:
         project = Project(config)
         known_registry, settings = project.registry, project.settings
-        linked_incidents = find_linked_incidents(
-            project.code().read(project.declared), known_registry, project.policy
-        ).values()
+        tests = project.code().read(project.declared)
+        linked_incidents = project.find_links(tests).values()
         rows = build_rows_from_code(
             known_registry, linked_incidents, project.policy, settings.show, settings.url_template
         )

@@ -28,7 +28,12 @@ from pytest_postmortem.evaluation.links import parse_marks
 from pytest_postmortem.files import find_test_files, format_relative_path, read_file_bytes
 from pytest_postmortem.model import Location, Policy, Registry
 from pytest_postmortem.pysource import suite_reader
-from pytest_postmortem.pysource.marker_index import SuiteLayout
+from pytest_postmortem.pysource.marker_index import (
+    LinkedIncident,
+    SourceTestsByFile,
+    SuiteLayout,
+    find_linked_incidents,
+)
 from pytest_postmortem.registry import LoadOptions
 from pytest_postmortem.registry.loader import is_remote_location
 from pytest_postmortem.runtime.run import build_loading_options
@@ -252,6 +257,14 @@ class Project:
         }
         present = {path: data for path, data in declared_contents.items() if data is not None}
         return ProjectCode(self.config, self.names, tests, helpers, present)
+
+    def find_links(
+        self, tests: SourceTestsByFile, declaring: Registry | None = None
+    ) -> dict[str, LinkedIncident]:
+        """Return the incidents that tests are linked to; ``declaring`` is the registry whose
+        ``tests:`` count, where that is another.
+        """
+        return find_linked_incidents(tests, self.registry, self.policy, declaring)
 
     def drop_pointers(self, contents: Mapping[str, bytes | None]) -> dict[str, bytes | None]:
         """Return the contents of test files, None for those that are kept by Git LFS."""
