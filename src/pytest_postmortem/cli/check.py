@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import filter as matching
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from pytest_postmortem import registry
@@ -18,7 +18,6 @@ from pytest_postmortem.cli import EXIT_NOT_JUDGED
 from pytest_postmortem.cli.arguments import build_pytest_arguments
 from pytest_postmortem.cli.gap_hints import find_gap_hints
 from pytest_postmortem.cli.project import Project, configure_without_conftest
-from pytest_postmortem.cli.project_code import ProjectCode
 from pytest_postmortem.cli.report_targets import parse_report_targets, print_or_write_report
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.evaluation.evaluate import is_incident_selected
@@ -115,12 +114,6 @@ class LintedProject(Project):
         """Return where the path of a finding leads."""
         return Path(os.path.abspath(self.root / shown))
 
-    def lacking(self, code: ProjectCode, tests: SourceTestsByFile) -> dict[str, bool]:
-        """Return the node ids that the registry declares, and whether the code lacks them for
-        certain.
-        """
-        return {nodeid: code.lacks_test(nodeid, tests) for nodeid in self.declared}
-
     def cases(self, tests: Callable[[Postmortem], LinkedIncident | None]) -> Iterator[LintCase]:
         """Yield every incident of this suite with its document; ``tests`` returns the tests that
         are linked to one.
@@ -203,7 +196,7 @@ def check_project(
         findings = (
             *check_markers(marked_tests, project.registry, project.policy),
             *(check_lost_marks(code.find_lost_marks(tests, marked_tests)) if linting else ()),
-            *check_listed_tests(project.known, project.lacking(code, tests)),
+            *check_listed_tests(project.known, partial(code.lacks_test, tests)),
         )
         linked_tests = project.find_links(tests) if suite else None
         unparsed_paths = [file.path for file in unparsed if not given_paths]

@@ -102,9 +102,7 @@ def compare_with_base(arguments: Sequence[str], base: str | None) -> Comparison:
                 f"{base} and HEAD have no commit in common in this clone ({DEPTH_REMEDY} gets them)"
             )
             return Comparison(notes=(note,), judged=False)
-        earlier = checkout.registry_at(base_commit)
-        older = checkout.read_commit_tests(base_commit, earlier)
-        newer = checkout.read_working_tree(older, earlier)
+        earlier, older, newer = checkout.read_since(base_commit)
         head_registry, show = checkout.registry, checkout.settings.show
         policy = checkout.policy
         changed = set(

@@ -145,9 +145,7 @@ def _find_by_names(registry: Registry | None, postmortem: Postmortem) -> Postmor
 
 
 def _read_novelties(checkout: GitCheckout, base_commit: str) -> _Novelties:
-    earlier = checkout.registry_at(base_commit)
-    older = checkout.read_commit_tests(base_commit, earlier)
-    newer = checkout.read_working_tree(older, earlier)
+    earlier, older, newer = checkout.read_since(base_commit)
     after = checkout.find_links(newer)
     return _Novelties(
         base_commit,
