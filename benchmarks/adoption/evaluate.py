@@ -25,6 +25,7 @@ from pytest_postmortem.cli.fix_scanner import FixScanner
 from pytest_postmortem.cli.git_project import open_checkout
 from pytest_postmortem.cli.prove_cases import ProveRequest
 from pytest_postmortem.model import Postmortem
+from pytest_postmortem.pysource.marker_index import LinkedIncident
 from pytest_postmortem.scan.findings import FixFinding, FixScan
 from pytest_postmortem.scan.fix_tests import FixTest
 from pytest_postmortem.scan.incident_fixes import IncidentFix
@@ -126,7 +127,7 @@ def evaluate_repository(
                 judge_tests(incident, list(tests[fix.id]), counts)
         if prove:
             findings: list[FixFinding] = [
-                scanner.build_finding(postmortem, fix, tests[fix.id])
+                scanner.build_finding(postmortem, fix, tests[fix.id], LinkedIncident(fix.id), ())
                 for postmortem, fix in zip(postmortems, fixes, strict=True)
             ]
             prove_tests(scanner, incidents, FixScan(tuple(findings)), counts)

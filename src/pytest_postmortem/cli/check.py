@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import filter as matching
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from pytest_postmortem import registry
@@ -18,7 +18,6 @@ from pytest_postmortem.cli import EXIT_NOT_JUDGED
 from pytest_postmortem.cli.arguments import build_pytest_arguments
 from pytest_postmortem.cli.gap_hints import find_gap_hints
 from pytest_postmortem.cli.project import Project, configure_without_conftest
-from pytest_postmortem.cli.project_code import ProjectCode
 from pytest_postmortem.cli.report_targets import parse_report_targets, print_or_write_report
 from pytest_postmortem.errors import Problem, SettingsError
 from pytest_postmortem.evaluation.evaluate import is_incident_selected
@@ -43,7 +42,7 @@ from pytest_postmortem.pysource.marker_index import (
     LinkedIncident,
     SourceTestsByFile,
     UnreadLinks,
-    find_linked_incidents,
+    find_linked_tests,
     find_unread_links,
 )
 from pytest_postmortem.registry.document_files import find_document_file, is_text_document
@@ -115,12 +114,6 @@ class LintedProject(Project):
         """Return where the path of a finding leads."""
         return Path(os.path.abspath(self.root / shown))
 
-    def lacking(self, code: ProjectCode, tests: SourceTestsByFile) -> dict[str, bool]:
-        """Return the node ids that the registry declares, and whether the code lacks them for
-        certain.
-        """
-        return {nodeid: code.lacks_test(nodeid, tests) for nodeid in self.declared}
-
     def cases(self, tests: Callable[[Postmortem], LinkedIncident | None]) -> Iterator[LintCase]:
         """Yield every incident of this suite with its document; ``tests`` returns the tests that
         are linked to one.
@@ -182,7 +175,7 @@ def _build_registry_finding(problem: Problem) -> Finding:
 
 
 def check_project(
-    project: LintedProject, given_paths: Sequence[Path] = (), *, collecting: bool = False
+    project: LintedProject, given_paths: Sequence[Path], *, collecting: bool
 ) -> LintResult:
     """Check everything, or the given paths only, against the whole registry.
 
@@ -190,11 +183,9 @@ def check_project(
     """
     linting = not given_paths or any(path.suffix != ".py" for path in given_paths)
     suite = project.find_test_files() if linting else []
-    test_files = (
-        suite if not given_paths else list(_select_given_tests(project, suite, given_paths))
-    )
+    test_files = list(_select_given_tests(suite, given_paths)) if given_paths else suite
     code = project.code({*test_files, *(suite if linting else ())})
-    tests = project.read_tests_of(code)
+    tests = code.read(project.declared)
     unparsed = code.find_unparsed_files()
     unread = find_unread_links(tests, project.registry, unparsed)
     own_paths = {project.shown(file): None for file in test_files}
@@ -205,11 +196,9 @@ def check_project(
         findings = (
             *check_markers(marked_tests, project.registry, project.policy),
             *(check_lost_marks(code.find_lost_marks(tests, marked_tests)) if linting else ()),
-            *check_listed_tests(project.known, project.lacking(code, tests)),
+            *check_listed_tests(project.known, partial(code.lacks_test, tests)),
         )
-        linked_tests = (
-            find_linked_incidents(tests, project.registry, project.policy) if suite else None
-        )
+        linked_tests = project.find_links(tests) if suite else None
         unparsed_paths = [file.path for file in unparsed if not given_paths]
         read_tests = {**dict.fromkeys(unparsed_paths), **marked_tests}
         unjudged = tuple(_list_unjudged_reasons(project, read_tests, whole=not given_paths))
@@ -247,9 +236,7 @@ def check_project(
     )
 
 
-def _select_given_tests(
-    here: LintedProject, suite: Sequence[Path], given_paths: Sequence[Path]
-) -> Iterator[Path]:
+def _select_given_tests(suite: Sequence[Path], given_paths: Sequence[Path]) -> Iterator[Path]:
     """Yield the test files that are given: any Python file, and those of the suite in a folder."""
     yield from (path for path in given_paths if path.suffix == ".py" and path.is_file())
     folders = [path for path in given_paths if path.is_dir()]
@@ -286,7 +273,7 @@ class _LinkedTestLookup:
         """Return the tests of an incident, None where it is not known whether it has any."""
         if self._links is None:
             return None
-        linked_tests = self._links.get(postmortem.id.casefold(), LinkedIncident(postmortem.id))
+        linked_tests = find_linked_tests(self._links, postmortem.id)
         may_be_linked = not (
             linked_tests.has_active_test or postmortem.exempt or postmortem.guarded_by
         )

@@ -222,7 +222,7 @@ class CiJob:
     def deliver_results(self) -> None:
         """Write the files, the summary, the outputs and the comment."""
         results = self._gather_results()
-        name = find_comment_name(self._inputs.name, Path.cwd())
+        name = find_comment_name(self._inputs.name)
         if self._no_registry and not is_worth_a_comment(results):
             text = summary = f"{NO_REGISTRY}\n"
         else:

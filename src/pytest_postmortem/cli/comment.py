@@ -35,6 +35,7 @@ from pytest_postmortem.reports.data.report_reader import (
 )
 from pytest_postmortem.reports.json_report import build_report_document
 from pytest_postmortem.reports.writers import append_job_summary
+from pytest_postmortem.runtime.run import find_path_in_repository
 from pytest_postmortem.text import sanitize_line
 
 MAX_COMMENT_SIZES: Mapping[str, int] = {"GitHub": 65_536, "GitLab": 1_000_000}
@@ -66,7 +67,7 @@ def main(options: argparse.Namespace) -> int:
         problems += [f"ratchet: {format_problem(problem)}" for problem in error.problems]
     proofs = read_proofs_document(Path(options.proofs)) if options.proofs else None
     results = ChangeResults(report, comparison, proofs, tuple(problems))
-    name = find_comment_name(options.name, Path.cwd())
+    name = find_comment_name(options.name)
     text = format_comment(results, name, change, os.environ)
     if options.output:
         print_or_write(f"{build_marker(name)}\n{text}", "markdown", Path(options.output))
@@ -176,15 +177,13 @@ def format_summary(results: ChangeResults, name: str, environment: Mapping[str, 
     return build_environment_redactor(environment)(text)
 
 
-def find_comment_name(given: str | None, folder: Path) -> str:
-    """Return the name of a comment: the given one, else the path of the folder in the repository,
-    which is empty at its top.
+def find_comment_name(given: str | None) -> str:
+    """Return the name of a comment: the given one, else the path of the current folder in the
+    repository, which is empty at its top.
     """
     if given is not None:
         return given
-    top = git.find_repository_top(folder)
-    path = "" if top is None else os.path.relpath(os.path.realpath(folder), os.path.realpath(top))
-    return "" if path == "." else path.replace(os.sep, "/")
+    return find_path_in_repository(Path.cwd())
 
 
 class CommentNote(NamedTuple):

@@ -13,10 +13,10 @@ from pytest_postmortem import git
 from pytest_postmortem.cli import EXIT_NOT_JUDGED
 from pytest_postmortem.cli.arguments import build_pytest_arguments
 from pytest_postmortem.cli.fix_scanner import list_unmarked_fixes
-from pytest_postmortem.cli.git_project import DEPTH_REMEDY, GitCheckout, open_checkout
+from pytest_postmortem.cli.git_project import DEPTH_REMEDY, open_checkout
 from pytest_postmortem.cli.report_targets import parse_report_targets, print_or_write_report
 from pytest_postmortem.errors import GitError, Problem, SettingsError
-from pytest_postmortem.model import Registry, format_count
+from pytest_postmortem.model import format_count
 from pytest_postmortem.pysource.marker_index import find_unread_files
 from pytest_postmortem.reports.data.compare import (
     CodeComparison,
@@ -102,9 +102,7 @@ def compare_with_base(arguments: Sequence[str], base: str | None) -> Comparison:
                 f"{base} and HEAD have no commit in common in this clone ({DEPTH_REMEDY} gets them)"
             )
             return Comparison(notes=(note,), judged=False)
-        earlier = checkout.registry_at(base_commit)
-        older = checkout.read_commit_tests(base_commit, earlier)
-        newer = checkout.read_working_tree(older, earlier)
+        earlier, older, newer = checkout.read_since(base_commit)
         head_registry, show = checkout.registry, checkout.settings.show
         policy = checkout.policy
         changed = set(
@@ -126,24 +124,12 @@ def compare_with_base(arguments: Sequence[str], base: str | None) -> Comparison:
             checkout.find_uninterpreted_files(changed, newer),
         ).compare()
         judged = comparison.judged and not checkout.unread
-        unmarked = _list_unmarked_fixes(checkout, base_commit, earlier)
+        try:
+            unmarked = tuple(list_unmarked_fixes(checkout, base_commit, earlier))
+        except GitError:  # the comparison itself does not need the history
+            unmarked = ()
         notes = (*comparison.notes, *unmarked, *checkout.unread)
         return replace(comparison, notes=notes, judged=judged)
-
-
-def _list_unmarked_fixes(
-    checkout: GitCheckout, base: str, earlier: Registry | None
-) -> tuple[str, ...]:
-    """Return notes on incidents that the branch fixes without a marked test, none if git fails.
-
-    The comparison itself does not need the history.
-    """
-    if checkout.registry is None:
-        return ()
-    try:
-        return tuple(list_unmarked_fixes(checkout, base, earlier))
-    except GitError:
-        return ()
 
 
 def _list_path_and_parents(path: str) -> Iterator[str]:

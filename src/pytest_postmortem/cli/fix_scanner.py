@@ -25,7 +25,7 @@ from pytest_postmortem.prove.fix import read_fix_from_revisions
 from pytest_postmortem.prove.fix_files import Fix
 from pytest_postmortem.prove.strategy import IncidentProof
 from pytest_postmortem.prove.today import ProofCase
-from pytest_postmortem.pysource.marker_index import LinkedIncident, find_linked_incidents
+from pytest_postmortem.pysource.marker_index import LinkedIncident, find_linked_tests
 from pytest_postmortem.registry.postmortem_text import read_incident_lines
 from pytest_postmortem.reports.redaction import redact_postmortem
 from pytest_postmortem.scan.findings import CandidateTest, FixFinding, FixScan, select_verdict
@@ -125,13 +125,11 @@ class FixScanner:
         except GitError as error:
             tests, is_unread = {}, True
             notes.append(f"the tests of fixes can't be read: {error.brief}")
-        links = find_linked_incidents(
-            self.checkout.read_working_tree(()), self.checkout.registry, self.checkout.policy
-        )
+        links = self.checkout.find_links(self.checkout.read_working_tree(()))
         findings = (
             self.build_finding(
                 *(postmortem, fix, tests.get(fix.id, ())),
-                links.get(postmortem.id.casefold()),
+                find_linked_tests(links, postmortem.id),
                 places,
             )
             for postmortem, fix in zip(postmortems, fixes, strict=True)
@@ -199,11 +197,10 @@ class FixScanner:
         postmortem: Postmortem,
         fix: IncidentFix,
         tests: Sequence[FixTest],
-        linked_incident: LinkedIncident | None = None,
-        places: Sequence[Path] = (),
+        linked: LinkedIncident,
+        places: Sequence[Path],
     ) -> FixFinding:
         """Return the reported results of an incident, with the tests of today's suite."""
-        linked = linked_incident or LinkedIncident(postmortem.id)
         shown = redact_postmortem(postmortem, self.checkout.settings.show)
         top = self.checkout.top
         candidates = [
@@ -312,8 +309,10 @@ def list_unmarked_fixes(
 
     Raises: GitError if git fails.
     """
+    if checkout.registry is None:
+        return
     branch = HistoryIndex(git_history.read_history(checkout.root, f"{base}..HEAD"))
-    names = checkout.registry.group_names() if checkout.registry else {}
+    names = checkout.registry.group_names()
     postmortems = [
         postmortem
         for postmortem in select_postmortems(checkout, ())

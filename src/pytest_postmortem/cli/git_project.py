@@ -139,6 +139,14 @@ class GitCheckout(Project):
         contents = self._read_contents_at(commit, is_relevant, self.suite.may_hold_tests)
         return self._read_tests_at(contents, (), earlier)
 
+    def read_since(
+        self, commit: str
+    ) -> tuple[Registry | None, SourceTestsByFile, SourceTestsByFile]:
+        """Return the registry and the tests of a commit, and the tests of the working tree."""
+        earlier = self.registry_at(commit)
+        older = self.read_commit_tests(commit, earlier)
+        return earlier, older, self.read_working_tree(older, earlier)
+
     def _build_file_filter(self, earlier: Registry | None) -> Callable[[str], bool]:
         """Return a function that selects the files that may have tests, or are imported by them."""
         declared_paths = find_declared_test_files(self.registry, earlier)

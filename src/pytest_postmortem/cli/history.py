@@ -17,7 +17,6 @@ from pytest_postmortem.pysource.marker_index import (
     LinkedIncident,
     SourceTestsByFile,
     UnreadLinks,
-    find_linked_incidents,
     find_unread_links,
 )
 from pytest_postmortem.pysource.project_modules import find_module_stem
@@ -85,7 +84,7 @@ class _FileVersionReader:
         self._helper_stems = tuple(name.encode(errors="surrogateescape") for name in names)
         self._read: tuple[tuple[str, str], SourceTestsByFile] | None = None
         self._now = checkout.read_commit_tests(head)
-        self._links = find_linked_incidents(self._now, checkout.registry, checkout.policy)
+        self._links = checkout.find_links(self._now)
         self._unread = find_unread_links(self._now, checkout.registry)
 
     def read(self, commits: Sequence[git.Commit]) -> None:
@@ -113,7 +112,7 @@ class _FileVersionReader:
             shown: self._guess_tests(blob) if tests is None else tests
             for shown, tests in self._reading(path, blob).items()
         }
-        return find_linked_incidents(reading, self._checkout.registry, self._checkout.policy)
+        return self._checkout.find_links(reading)
 
     def _guess_tests(self, blob: str) -> tuple[SourceTest, ...]:
         """Return the tests of a file of an old commit that this interpreter can't parse."""

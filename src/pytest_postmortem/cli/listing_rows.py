@@ -98,7 +98,7 @@ def load_incidents(
             yield LoadedIncidents(project, rows, read=False)
             return
         code = project.code()
-        tests = project.read_tests_of(code)
+        tests = code.read(project.declared)
         unparsed = code.find_unparsed_files()
         linked_incidents = find_linked_incidents(tests, known_registry, policy).values()
         unread = find_unread_links(tests, known_registry, unparsed)

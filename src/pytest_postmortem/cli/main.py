@@ -53,12 +53,9 @@ def _run_command(given: Sequence[str], commands: Sequence[CliCommand]) -> int:
             parser.print_help(sys.stderr)
             return EXIT_WRONG_USE
         with _rare_collection():
-            status = _run_reporting_errors(options)
-    except SystemExit:
+            return _run_reporting_errors(options)
+    finally:
         sys.stdout.flush()
-        raise
-    sys.stdout.flush()
-    return status
 
 
 def _run_reporting_errors(options: argparse.Namespace) -> int:
@@ -66,11 +63,10 @@ def _run_reporting_errors(options: argparse.Namespace) -> int:
     from pytest_postmortem.errors import PostmortemError
 
     try:
-        status: int = options.run(options)
+        return int(options.run(options))
     except PostmortemError as error:
         print(error, file=sys.stderr)
         return choose_error_status(error)
-    return status
 
 
 @contextmanager

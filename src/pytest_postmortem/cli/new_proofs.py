@@ -20,7 +20,7 @@ from pytest_postmortem.model import Postmortem, Registry
 from pytest_postmortem.prove.experiment import RunBudget
 from pytest_postmortem.prove.strategy import IncidentProof
 from pytest_postmortem.pysource.changed_tests import find_changed_tests
-from pytest_postmortem.pysource.marker_index import LinkedIncident, find_linked_incidents
+from pytest_postmortem.pysource.marker_index import LinkedIncident, find_linked_tests
 
 DOUBTED_FIX = (
     "no fix is named, and its tests pass without this change; write 'fix:' in {path}, or the"
@@ -93,7 +93,7 @@ class _Novelties:
 
     def is_new(self, subject: ProofSubject) -> bool:
         """Say whether a test or the fix of an incident with a test is new."""
-        linked = self.after.get(subject.id.casefold(), LinkedIncident(subject.id))
+        linked = find_linked_tests(self.after, subject.id)
         return bool(linked.tests) and (
             bool(self._find_new_tests(linked))
             or not self.changed_tests.isdisjoint(linked.tests)
@@ -103,9 +103,8 @@ class _Novelties:
     def find_first_linked(self, registry: Registry) -> Iterator[str]:
         """Yield the incidents that have a test now and had none."""
         for postmortem in registry:
-            key = postmortem.id.casefold()
-            old = self.before.get(key, LinkedIncident(postmortem.id))
-            new = self.after.get(key, LinkedIncident(postmortem.id))
+            old = find_linked_tests(self.before, postmortem.id)
+            new = find_linked_tests(self.after, postmortem.id)
             if new.has_active_test and not old.has_active_test:
                 yield postmortem.id
 
@@ -116,7 +115,7 @@ class _Novelties:
 
     def _find_new_tests(self, linked: LinkedIncident) -> list[str]:
         """Return the active tests that were not linked before, or could not fail."""
-        old = self.before.get(linked.id.casefold(), LinkedIncident(linked.id))
+        old = find_linked_tests(self.before, linked.id)
         return [
             nodeid
             for nodeid, muted in linked.tests.items()
@@ -145,15 +144,13 @@ def _find_by_names(registry: Registry | None, postmortem: Postmortem) -> Postmor
 
 
 def _read_novelties(checkout: GitCheckout, base_commit: str) -> _Novelties:
-    earlier = checkout.registry_at(base_commit)
-    older = checkout.read_commit_tests(base_commit, earlier)
-    newer = checkout.read_working_tree(older, earlier)
-    after = find_linked_incidents(newer, checkout.registry, checkout.policy)
+    earlier, older, newer = checkout.read_since(base_commit)
+    after = checkout.find_links(newer)
     return _Novelties(
         base_commit,
         checkout,
         earlier,
-        find_linked_incidents(older, checkout.registry, checkout.policy, earlier),
+        checkout.find_links(older, earlier),
         after,
         frozenset(_find_changed_tests(checkout, base_commit, after)),
     )

@@ -28,7 +28,12 @@ from pytest_postmortem.evaluation.links import parse_marks
 from pytest_postmortem.files import find_test_files, format_relative_path, read_file_bytes
 from pytest_postmortem.model import Location, Policy, Registry
 from pytest_postmortem.pysource import suite_reader
-from pytest_postmortem.pysource.marker_index import SourceTestsByFile, SuiteLayout
+from pytest_postmortem.pysource.marker_index import (
+    LinkedIncident,
+    SourceTestsByFile,
+    SuiteLayout,
+    find_linked_incidents,
+)
 from pytest_postmortem.registry import LoadOptions
 from pytest_postmortem.registry.loader import is_remote_location
 from pytest_postmortem.runtime.run import build_loading_options
@@ -242,14 +247,6 @@ class Project:
             if data is not None:
                 yield self.shown(file), data
 
-    def read_tests(self, files: Iterable[Path] | None = None) -> SourceTestsByFile:
-        """Read the tests of those files that may have a mark, or are named by the registry."""
-        return self.read_tests_of(self.code(files))
-
-    def read_tests_of(self, code: ProjectCode) -> SourceTestsByFile:
-        """Read the tests that may have a mark, or are named by the registry."""
-        return code.read(self.declared)
-
     def code(self, files: Iterable[Path] | None = None) -> ProjectCode:
         """Return the code of all test files, or of some, with that which they may import."""
         tests = self.drop_pointers(dict(self.contents(files)))
@@ -260,6 +257,14 @@ class Project:
         }
         present = {path: data for path, data in declared_contents.items() if data is not None}
         return ProjectCode(self.config, self.names, tests, helpers, present)
+
+    def find_links(
+        self, tests: SourceTestsByFile, declaring: Registry | None = None
+    ) -> dict[str, LinkedIncident]:
+        """Return the incidents that tests are linked to; ``declaring`` is the registry whose
+        ``tests:`` count, where that is another.
+        """
+        return find_linked_incidents(tests, self.registry, self.policy, declaring)
 
     def drop_pointers(self, contents: Mapping[str, bytes | None]) -> dict[str, bytes | None]:
         """Return the contents of test files, None for those that are kept by Git LFS."""

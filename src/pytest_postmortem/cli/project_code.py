@@ -108,7 +108,7 @@ class ProjectCode:
         """Return the Python files that a file may import, those that these import, and itself."""
         return self._modules.find_used(path)
 
-    def lacks_test(self, nodeid: str, reading: SourceTestsByFile) -> bool:
+    def lacks_test(self, reading: SourceTestsByFile, nodeid: str) -> bool:
         """Say whether the code certainly has no test of a node id."""
         return self._build_declared_tests(reading).find(nodeid) is False
 

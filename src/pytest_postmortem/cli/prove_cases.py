@@ -25,7 +25,7 @@ from pytest_postmortem.prove.fix_files import Fix
 from pytest_postmortem.prove.strength import StrengthRequest
 from pytest_postmortem.prove.today import ProofCase
 from pytest_postmortem.pysource.changed_tests import find_changed_tests
-from pytest_postmortem.pysource.marker_index import LinkedIncident, find_linked_incidents
+from pytest_postmortem.pysource.marker_index import LinkedIncident, find_linked_tests
 from pytest_postmortem.similar_names import index_registry_ids
 
 PATCH_SUFFIXES = (".patch", ".diff")
@@ -87,9 +87,7 @@ def find_proof_subjects(
     """Yield the incidents to prove."""
     nodeids = [argument for argument in request.what if _is_nodeid(checkout, argument)]
     ids = [argument for argument in request.what if argument not in nodeids]
-    links = find_linked_incidents(
-        checkout.read_working_tree(()), checkout.registry, checkout.policy
-    )
+    links = checkout.find_links(checkout.read_working_tree(()))
     if request.fix or request.base:
         yield _build_subject_of_given_fix(checkout, request, nodeids, ids, links)
         return
@@ -113,7 +111,7 @@ def find_proof_subjects(
                 reason = _explain_missing_fix(checkout, workspace, postmortem, links)
                 yield ProofSubject(postmortem.id, None, postmortem, reason)
             continue
-        linked_tests = links.get(postmortem.id.casefold(), LinkedIncident(postmortem.id))
+        linked_tests = find_linked_tests(links, postmortem.id)
         files = tuple(dict.fromkeys(nodeid.partition("::")[0] for nodeid in linked_tests.tests))
         if not files:
             yield ProofSubject(postmortem.id, None, postmortem, NO_LINKED_TEST)
@@ -188,12 +186,12 @@ def _list_fix_revisions(
 
 
 def _build_fix_reader(
-    checkout: GitCheckout, revisions: Sequence[str], postmortem: Postmortem | None = None
+    checkout: GitCheckout, revisions: Sequence[str], postmortem: Postmortem
 ) -> Callable[[], Fix]:
     """Return what reads a fix when it is needed."""
 
     def read_fix() -> Fix:
-        if not revisions and postmortem is not None and postmortem.patch:
+        if not revisions and postmortem.patch:
             entry = checkout.root / (postmortem.path or "")
             folders = (entry.parent, checkout.root, checkout.top)
             return fix.read_fix_from_patch(checkout.root, postmortem.patch, folders)
@@ -209,7 +207,7 @@ def _explain_missing_fix(
     links: Mapping[str, LinkedIncident],
 ) -> str:
     """Say that no fix is named, and which commit may be it."""
-    linked_tests = links.get(postmortem.id.casefold(), LinkedIncident(postmortem.id))
+    linked_tests = find_linked_tests(links, postmortem.id)
     files = [workspace.within(nodeid.partition("::")[0]) for nodeid in linked_tests.tests]
     names = [nodeid.rpartition("::")[2] for nodeid in linked_tests.tests]
 
@@ -251,7 +249,7 @@ def _build_subject_of_given_fix(
         raise build_prove_error("one fix is given", "name one incident, or tests of it")
     if ids:
         id = postmortem.id if postmortem else ids[0]
-        linked_tests = links.get(id.casefold(), LinkedIncident(id))
+        linked_tests = find_linked_tests(links, id)
         tests = list(linked_tests.tests)
         if not tests:
             raise build_prove_error(f"no test is linked to {id}", "name the tests themselves")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pytest_postmortem.evaluation import links
 from pytest_postmortem.model import Finding, Link, Policy, Postmortem, Registry
@@ -70,12 +70,12 @@ def find_unchecked_ids(reading: SourceTestsByFile, registry: Registry | None) ->
 
 
 def check_listed_tests(
-    registry: Iterable[Postmortem], lacking: Mapping[str, bool]
+    registry: Iterable[Postmortem], is_lacking: Callable[[str], bool]
 ) -> Iterator[Finding]:
     """Yield a finding for each node id under ``tests:`` that the code certainly lacks."""
     for postmortem in registry:
         for nodeid in postmortem.tests:
-            if lacking.get(nodeid):
+            if is_lacking(nodeid):
                 message = (
                     f"{postmortem.id} declares the test {nodeid!r}, which is not in the code; "
                     "correct the node id, or remove it"

@@ -176,6 +176,11 @@ def find_unread_files(reading: SourceTestsByFile) -> Iterator[str]:
             yield path
 
 
+def find_linked_tests(links: Mapping[str, LinkedIncident], id: str) -> LinkedIncident:
+    """Return the tests of one of the incidents of `find_linked_incidents`, perhaps none."""
+    return links.get(id.casefold(), LinkedIncident(id))
+
+
 def find_linked_incidents(
     reading: SourceTestsByFile,
     registry: Registry | None,
