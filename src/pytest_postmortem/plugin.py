@@ -89,10 +89,21 @@ class CompiledModuleFinder:
         return None
 
 
+def remove_finder() -> None:
+    """Remove the finder at the end of a run.
+
+    It would keep this module, and with it the session and all of its tests, alive until Python has
+    ended, when each of these objects would be looked at once more.
+    """
+    if CompiledModuleFinder in sys.meta_path:
+        sys.meta_path.remove(CompiledModuleFinder)
+
+
 def start_active_plugin(config: pytest.Config, started: float) -> None:
     """Start the session in which the plugin is in use; ``started`` is when pytest's began."""
     if CompiledModuleFinder not in sys.meta_path:
         sys.meta_path.insert(0, CompiledModuleFinder)
+        config.add_cleanup(remove_finder)
     from pytest_postmortem.errors import PostmortemError
     from pytest_postmortem.runtime import session
 

@@ -117,3 +117,18 @@ def test_pytest_rewrites_no_module_that_is_imported_in_use(pytester: pytest.Pyte
     result = pytester.runpytest_subprocess("-W", "ignore::pytest.PytestAssertRewriteWarning")
 
     result.assert_outcomes(passed=1)
+
+
+def test_nothing_is_left_in_the_import_system_after_a_run(pytester: pytest.Pytester) -> None:
+    """What finds the modules of the plugin would keep the run with all of its tests alive."""
+    pytester.makepyfile('import pytest\n@pytest.mark.postmortem("PM-1")\ndef test_it(): pass')
+
+    result = pytester.runpython_c(
+        "import sys, pytest\n"
+        "before = list(sys.meta_path)\n"
+        "pytest.main(['-q'])\n"
+        "assert 'pytest_postmortem.runtime.session' in sys.modules\n"
+        "print('UNCHANGED', sys.meta_path == before)"
+    )
+
+    result.stdout.fnmatch_lines("UNCHANGED True")
