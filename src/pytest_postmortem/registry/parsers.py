@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from itertools import accumulate
 from typing import Any
 
 import yaml
@@ -256,43 +257,53 @@ def _parse_json(text: str, above: int) -> Any:
             return None
         cause = f"it is not JSON: {error.msg}"
         raise BrokenDataError(cause, "fix the JSON on this line", error.lineno + above) from None
-    tree = _number_json_nodes(tree, _find_json_lines(text, above), MAX_DEPTH)
+    nodes: list[LocatedTable | LocatedList] = []
+    try:
+        tree = _convert_json_node(tree, nodes, MAX_DEPTH)
+    except BrokenDataError as error:
+        error.line = _find_bracket_lines(_drop_json_strings(text), above)[len(nodes) - 1]
+        raise
+    lines = _find_bracket_lines(text, above)
+    if len(lines) > len(nodes):  # some brackets are in strings
+        lines = _find_bracket_lines(_drop_json_strings(text), above)
+    for node, line in zip(nodes, lines, strict=False):
+        node.line = line
     if repeated:
         table, key = min(repeated, key=lambda each: each[0].line or 0)
         raise build_repeated_key_error(key, table.line)
     return tree
 
 
-def _find_json_lines(text: str, above: int) -> Iterator[int]:
-    """Yield the line of each opening brace and bracket outside of strings, in their order."""
-    if "\\" in text:
-        text = text.replace("\\\\", "").replace('\\"', "")
-    outside = "".join(text.split('"')[::2]).replace("[", "{")  # strings have no line ends
-    line, last = above + 1, 0
-    place = outside.find("{")
-    while place >= 0:
-        line += outside.count("\n", last, place)
-        last = place
-        yield line
-        place = outside.find("{", place + 1)
-
-
-def _number_json_nodes(node: Any, lines: Iterator[int], depth: int) -> Any:
-    """Return a node with the lines of all tables and lists in it, and scalars as texts."""
+def _convert_json_node(node: Any, nodes: list[LocatedTable | LocatedList], depth: int) -> Any:
+    """Return a node with located lists and scalars as texts, and add its tables and lists."""
     if isinstance(node, LocatedTable):
-        node.line = next(lines)
         items: Iterable[tuple[Any, Any]] = node.items()
     elif isinstance(node, list):
-        node = LocatedList(next(lines), node)
+        node = LocatedList(None, node)
         items = enumerate(node)
     else:
         return format_plain_scalar(node)
+    nodes.append(node)
     if not depth:
-        raise build_depth_error(node.line)
+        raise build_depth_error(None)
     for key, value in items:
         if value.__class__ is not str:
-            node[key] = _number_json_nodes(value, lines, depth - 1)
+            node[key] = _convert_json_node(value, nodes, depth - 1)
     return node
+
+
+def _find_bracket_lines(text: str, above: int) -> list[int]:
+    """Return the line of each opening brace and bracket of a text, in their order."""
+    parts = text.replace("[", "{").split("{")
+    line_ends = (part.count("\n") for part in parts[:-1])
+    return list(accumulate(line_ends, initial=above + 1))[1:]
+
+
+def _drop_json_strings(text: str) -> str:
+    """Return JSON without the strings in it, which have no line ends."""
+    if "\\" in text:
+        text = text.replace("\\\\", "").replace('\\"', "")
+    return "".join(text.split('"')[::2])
 
 
 def _parse_toml(text: str, above: int) -> Any:
