@@ -1,20 +1,18 @@
 """Data of the domain: frozen, without I/O, imported by every other package.
 
 Every run in use defines these classes, and a frozen dataclass takes five times as long to define
-as a named tuple. `Postmortem` and `Registry` are dataclasses: the one has its fields set column
-by column, the other is a collection itself.
+as a named tuple. `Registry` is a dataclass, since it is a collection itself.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from itertools import repeat
+from itertools import islice, repeat
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 OutcomeWord = Literal["failed", "error", "passed", "xpassed", "xfailed", "skipped", "not-run"]
 
@@ -78,8 +76,7 @@ class Guard(NamedTuple):
     url: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Postmortem:
+class Postmortem(NamedTuple):
     """One incident as its post-mortem describes it.
 
     ``path`` and ``line`` locate the entry; a path below the rootdir is relative to it; a
@@ -117,7 +114,7 @@ class Postmortem:
     until: str | None = None
     tests: tuple[str, ...] = ()
     action_items: tuple[ActionItem, ...] = ()
-    extra: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, str] = {}
     show: ShowLevel = "all"
 
     @property
@@ -131,21 +128,17 @@ class Postmortem:
         return parse_iso_date(self.date)
 
 
-_BLANK_POSTMORTEM = Postmortem("", "")
-POSTMORTEM_DEFAULTS = {
-    each.name: getattr(_BLANK_POSTMORTEM, each.name) for each in fields(Postmortem)
-}
+POSTMORTEM_DEFAULTS = Postmortem("", "")._asdict()
 """The fields of post-mortems, with the value of those that have none."""
+
+Columns = Mapping[str, Sequence[Any]]
+"""The values of all post-mortems, for each field that any of them has."""
 
 
 def fill_postmortems(size: int, columns: Mapping[str, Iterable[object]]) -> tuple[Postmortem, ...]:
     """Return post-mortems with the values in columns, of which there is one for each used field."""
-    postmortems = tuple(object.__new__(Postmortem) for _ in range(size))
-    for name, default in POSTMORTEM_DEFAULTS.items():
-        column = columns.get(name, repeat(default))
-        # Field by field, since 10,000 calls of a frozen class's __init__ take twice as long.
-        deque(map(getattr(Postmortem, name).__set__, postmortems, column), maxlen=0)
-    return postmortems
+    values = (columns.get(name, repeat(value)) for name, value in POSTMORTEM_DEFAULTS.items())
+    return tuple(map(Postmortem._make, islice(zip(*values, strict=False), size)))
 
 
 def parse_iso_date(text: str | None) -> datetime.date | None:
@@ -172,7 +165,8 @@ def normalize_id(text: str) -> str:
 
 def fold_id(text: str) -> str:
     """Return the key under which ids and aliases are compared: in NFC, without case and blanks."""
-    return normalize_id(text.strip()).casefold()
+    text = text.strip()
+    return (text if text.isascii() else normalize_id(text)).casefold()
 
 
 class Finding(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -350,7 +349,7 @@ def test_a_linked_incident_that_has_to_be_proven_names_its_fix(
     """One without a test, of another severity or not required is left alone."""
     bare = incident("PM-1", state, severity)
     linked = (TestResult("a.py::test_x", "passed", 0.0, "a.py", 1),) if tests else ()
-    known = bare._replace(tests=linked, postmortem=replace(bare.postmortem, fix=fix))
+    known = bare._replace(tests=linked, postmortem=bare.postmortem._replace(fix=fix))
 
     findings = check_unprovable_incidents(report(Policy(require_proof=("sev1",)), known))
 
@@ -370,7 +369,7 @@ WITH_PATCH = GUARDED._replace(
     postmortem=Postmortem("PM-6", "PM-6", severity="sev1", patch="fix.patch")
 )
 YOUNG = WITHOUT_PROOF._replace(
-    postmortem=replace(WITHOUT_PROOF.postmortem, id="PM-5", date="2026-07-01"),
+    postmortem=WITHOUT_PROOF.postmortem._replace(id="PM-5", date="2026-07-01"),
 )
 
 
@@ -464,7 +463,7 @@ def test_require_strength_asks_that_changes_to_each_fix_are_noticed(
 def test_a_young_incident_needs_no_strength_yet() -> None:
     """It has its grace, as for the other gates."""
     young = with_strength("PM-1", Strength(1, 9))
-    young = young._replace(postmortem=replace(young.postmortem, date="2026-07-01"))
+    young = young._replace(postmortem=young.postmortem._replace(date="2026-07-01"))
     policy = Policy(require_strength=80, grace=31, today=date(2026, 7, 15))
 
     (gate,) = evaluate_gates(report(policy, young))
@@ -491,7 +490,7 @@ def test_incidents_without_a_severity_are_told_apart_from_those_whose_severity_i
 ):
     """Where none has one, what to do is said for each of the two."""
     withheld = incident("PM-7", "guarded", severity=None)
-    withheld = withheld._replace(postmortem=replace(withheld.postmortem, show="link"))
+    withheld = withheld._replace(postmortem=withheld.postmortem._replace(show="link"))
     missing = incident("PM-8", "guarded", severity=None)
 
     (gate,) = evaluate_gates(report(Policy(require=("sev1",)), withheld, missing))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from pytest_postmortem.model import Postmortem, ShowLevel
@@ -68,7 +66,7 @@ def test_a_test_of_several_incidents_shows_them_all() -> None:
 @pytest.mark.parametrize(("id", "column"), [("PM-2026-000001", 16), ("PM-2026-0000001", 4)])
 def test_text_below_a_long_id_has_the_width_of_the_terminal(id: str, column: int) -> None:
     """A date and the words of a title are an id of 40 letters in many collections."""
-    lines = failure_block.render_failure_block([replace(FULL, id=id)], "all").splitlines()
+    lines = failure_block.render_failure_block([FULL._replace(id=id)], "all").splitlines()
 
     assert [len(line) - len(line.lstrip()) for line in lines] == [0, *[column] * 5]
 
@@ -86,7 +84,7 @@ def test_where_many_fail_each_block_is_a_line() -> None:
 @pytest.mark.parametrize("width", [10, 40, 80, 200])
 def test_a_root_cause_is_wrapped_and_a_link_is_not(width: int) -> None:
     """Forty columns of text stay legible, and a link that is broken is none."""
-    long = replace(FULL, root_cause="why " * 100, url="https://example.com/" + "a" * 300)
+    long = FULL._replace(root_cause="why " * 100, url="https://example.com/" + "a" * 300)
 
     lines = failure_block.render_failure_block([long], "all", width).splitlines()
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import fields
 from hashlib import blake2b
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,13 +19,14 @@ from pytest_postmortem.files import write_text_file
 from pytest_postmortem.model import (
     POSTMORTEM_DEFAULTS,
     ActionItem,
+    Columns,
     Finding,
     Guard,
     Registry,
     fill_postmortems,
 )
 
-SNAPSHOT_VERSION = 5
+SNAPSHOT_VERSION = 6
 """The version of the files' format; a file of another version is dropped."""
 
 DIGEST_SIZE = 16
@@ -87,11 +86,8 @@ class SnapshotStore:
         return None
 
     def write(self, name: str, head: Mapping[str, Any], data: Any) -> StoredSnapshot:
-        """Store data, if the folder can be written to, and return its snapshot.
-
-        A record is stored as the list of its values.
-        """
-        body = json.dumps(data, separators=(",", ":"), default=_list_field_values)
+        """Store data, if the folder can be written to, and return its snapshot."""
+        body = json.dumps(data, separators=(",", ":"), check_circular=False)
         return self.keep(name, {**head, "content": hash_parts(body)}, body)
 
     def keep(self, name: str, head: Mapping[str, Any], body: str) -> StoredSnapshot:
@@ -113,28 +109,23 @@ class SnapshotStore:
                     path.unlink()
 
 
-def serialize_registry(registry: Registry) -> Mapping[str, Any]:
+def serialize_registry(registry: Registry, columns: Columns) -> Mapping[str, Any]:
     """Return a registry as builtins, without its locations.
 
-    Post-mortems are kept in columns: one list for each field that any of them has.
+    Post-mortems are kept in ``columns``: one list for each field that any of them has.
     """
     positions = {id(postmortem): n for n, postmortem in enumerate(registry.postmortems)}
-    columns = {}
-    for name, default in POSTMORTEM_DEFAULTS.items():
-        column = list(map(attrgetter(name), registry.postmortems))
-        if column.count(default) < len(column):
-            columns[name] = column
     return {
         "size": len(registry.postmortems),
-        "columns": columns,
+        "columns": {
+            name: columns[name]
+            for name, default in POSTMORTEM_DEFAULTS.items()
+            if name in columns and columns[name].count(default) < len(columns[name])
+        },
         "names": list(registry.index),
         "positions": [positions[id(postmortem)] for postmortem in registry.index.values()],
         "findings": registry.findings,
     }
-
-
-def _list_field_values(item: Any) -> list[Any]:
-    return [getattr(item, item_field.name) for item_field in fields(item)]
 
 
 def deserialize_registry(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import itemgetter
@@ -14,7 +14,7 @@ from pytest_postmortem.model import ActionItem, Finding, Guard, ShowLevel
 from pytest_postmortem.registry import fields
 from pytest_postmortem.registry.file_bytes import READ_DOCUMENT, READ_REGISTRY
 from pytest_postmortem.registry.filenames import LEADING_SIGNS
-from pytest_postmortem.registry.fix_references import find_fix_references
+from pytest_postmortem.registry.fix_references import REFERENCE_KEYS, find_fix_references
 from pytest_postmortem.registry.raw_entries import RawEntry
 from pytest_postmortem.text import clean_text
 
@@ -41,6 +41,8 @@ LIST_SEPARATORS: Mapping[str, str | None] = {
 }
 """The fields of several texts, with the separator within one text."""
 
+PLAIN_UNDER_OWN_NAME = ("severity", "url", "service", "repository", "component")
+"""The fields that are mostly one plain text, but not always under other names."""
 
 STATED_FIELDS = ("severity", "status", "owner", "class")
 """The fields that a document may state in its text if its front matter lacks them."""
@@ -48,7 +50,6 @@ STATED_FIELDS = ("severity", "status", "owner", "class")
 _COMMIT_SEPARATOR = r"[\s,]+"
 _COMMIT_IN_TEXT = re.compile(r"(?<![\w./-])(?=[0-9a-f]*\d)[0-9a-f]{7,40}(?![\w./-])")
 _LEADING_SIGNS = re.compile(LEADING_SIGNS)
-_PLAIN_ADDRESS = re.compile(r"https?://[A-Za-z0-9][!-~]*")
 _REVISION = re.compile(r"(?=.*\d)[\w./^~@{}#-]+$|[\w./^~@{}-]+\.\.[\w./^~@{}-]*$|HEAD[\w^~@{}-]*$")
 _SINGLE_REVISION = re.compile(r"[^\s,:;()'\"!?]+$|\w+://\S+$")
 
@@ -151,10 +152,12 @@ def _read_entry_id(reading: EntryReader, prefix: str, entry_place: str) -> bool:
         defect = "an empty 'id'" if isinstance(value, str) else defect
         reading.add_problem(key, f"{entry_place} has {defect}", "every post-mortem needs an 'id'")
         return False
-    if "\n" in value.strip():
+    if "\n" in value and "\n" in value.strip():
         cause = f"the id {id!r} has more than one line"
         reading.add_problem(key, cause, "write the id on one line")
-    reading.id = id if id.casefold().startswith(prefix.casefold()) else prefix + id
+    if prefix and not id.casefold().startswith(prefix.casefold()):
+        id = prefix + id
+    reading.id = id
     return True
 
 
@@ -174,15 +177,10 @@ def _build_entry(
     reading: EntryReader, url_template: str | None, severities: Collection[str]
 ) -> RegistryEntry:
     """Return the entry, as far as its fields make sense."""
-    raw, derived, found = reading.raw, reading.raw.derived, reading.layout.names
-    texts: dict[str, str | None] = {}
-    for name, key in reading.layout.texts:
-        value: Any = reading.values[key] if key else None
-        if value.__class__ is str and value.isascii() and value.isprintable():
-            texts[name] = value.strip()
-        else:
-            texts[name] = reading.text(name)
-    if "severity" in found:
+    raw, derived, layout = reading.raw, reading.raw.derived, reading.layout
+    found = layout.names
+    texts = reading.read_text_fields()
+    if "severity" in found and not (texts.get("severity") or " ").isalnum():
         texts["severity"] = read_severity_field(reading, severities)
     if derived:
         texts |= {
@@ -192,7 +190,7 @@ def _build_entry(
         texts["title"] = derived["title"]
     if title := texts.get("title"):
         texts["title"] = _strip_id_from_title(title, reading.id)
-    if "url" in found:
+    if "url" in found and not _is_plain_address(texts.get("url") or ""):
         texts["url"] = _read_entry_link(reading)
     if "until" in found:
         texts["until"] = _read_until_field(reading)
@@ -200,25 +198,34 @@ def _build_entry(
         texts["test"] = _read_test_field(reading)
     if date := find_written_day(texts.get("date")) or derived.get("date"):
         texts["date"] = date
-    lists = {name: reading.texts(name, LIST_SEPARATORS[name]) for name in reading.layout.lists}
+    lists = {
+        name: (texts.pop(name) or "",) if name in texts else reading.texts(name)
+        for name in layout.lists
+    }
     if "fix" in found or "fix" in derived:
         lists["fix"], patch = read_fix_field(reading)
         texts["patch"] = texts.get("patch") or patch
-    if references := find_fix_references(reading.values):
+    if layout.has_references and (references := find_fix_references(reading.values)):
         lists["references"] = references
     return RegistryEntry(
-        id=reading.id,
-        path=raw.path,
-        line=raw.line,
-        texts=_drop_empty(texts),
-        lists=_drop_empty(lists),
-        guards=read_guards_field(reading) if "guarded_by" in found else (),
-        items=read_action_items_field(reading) if "action_items" in found else (),
-        extra=reading.extra(),
-        fallback=_build_fallback_texts(reading, url_template),
-        implicit=raw.implicit,
-        exempted=(raw.path, reading.line("test")) if texts.get("test") == "exempt" else None,
+        reading.id,
+        raw.path,
+        raw.line,
+        _drop_empty(texts),
+        _drop_empty(lists),
+        read_guards_field(reading) if "guarded_by" in found else (),
+        read_action_items_field(reading) if "action_items" in found else (),
+        reading.extra() if layout.unknown else reading.kept,
+        _build_fallback_texts(reading, url_template) if derived or url_template else {},
+        raw.implicit,
+        (raw.path, reading.line("test")) if texts.get("test") == "exempt" else None,
     )
+
+
+def _is_plain_address(text: str) -> bool:
+    """Return whether a clean text is an address that needs no change."""
+    scheme, _, rest = text.partition("://")
+    return scheme in ("https", "http") and rest[:1].isalnum() and " " not in rest
 
 
 def _drop_empty(values: Mapping[str, Value | None]) -> Mapping[str, Value]:
@@ -240,9 +247,6 @@ def _strip_id_from_title(title: str, id: str) -> str:
 
 def _read_entry_link(reading: EntryReader) -> str | None:
     """Return the link; a path that a site's generator means for itself is none."""
-    address = reading.values.get("url")
-    if isinstance(address, str) and _PLAIN_ADDRESS.fullmatch(address):
-        return address
     for rank, key, value in reading.find_values("url"):
         text = clean_text(value) if isinstance(value, str) else ""
         site = text.startswith("/") and not text.startswith("//")
@@ -255,8 +259,6 @@ def _read_entry_link(reading: EntryReader) -> str | None:
 
 def _build_fallback_texts(reading: EntryReader, url_template: str | None) -> dict[str, str]:
     derived = reading.raw.derived
-    if not derived and url_template is None:
-        return {}
     url = derived.get("path", "")
     if url_template is not None:
         url = fields.fill_url_template(url_template, reading.id)
@@ -270,16 +272,21 @@ class _KeyLayout(NamedTuple):
     """What the keys of an entry mean: the same for all entries of most files.
 
     ``keys`` are its keys in their normal form, ``names`` those of each field, with their rank, the
-    field's own name first. ``texts`` are the fields of one text, each with its key if it
-    is there once and means nothing else, ``lists`` those of several, and ``unknown`` the keys that
-    mean nothing here.
+    field's own name first. ``texts`` are the fields of one text, ``lists`` those of several.
+    ``plain_fields`` are those that mostly have one clean text, below one key that means nothing
+    else: ``pick_plain`` returns their values. ``other_texts`` are not among them. ``unknown`` are
+    the keys that mean nothing here.
     """
 
     keys: tuple[str, ...]
     names: Mapping[str, Sequence[tuple[int, str]]]
-    texts: tuple[tuple[str, str | None], ...]
+    texts: tuple[str, ...]
     lists: tuple[str, ...]
+    other_texts: tuple[str, ...]
+    plain_fields: tuple[str, ...]
+    pick_plain: Callable[[Mapping[str, Any]], Sequence[Any]]
     unknown: tuple[str, ...]
+    has_references: bool
 
 
 @lru_cache(maxsize=1024)
@@ -290,18 +297,32 @@ def _find_key_layout(written_keys: tuple[str, ...]) -> _KeyLayout:
         rank, name = fields.find_field(key) or (0, "")
         names.setdefault(name, []).append((rank, key))
     unknown = [key for _, key in names.pop("", ()) if key not in fields.ID_KEYS]
+    texts = tuple(name for name in TEXT_FIELDS if name in names)
+    single = {name: places[0][1] for name, places in names.items() if len(places) == 1}
+    plain = {
+        name: key
+        for name, key in single.items()
+        if (name in TEXT_FIELDS and key not in fields.SHORT_TEXT_KEYS)
+        or (name in PLAIN_UNDER_OWN_NAME and key == name)
+    }
     return _KeyLayout(
         keys,
         {name: sorted(places, key=itemgetter(0)) for name, places in names.items()},
-        tuple((name, _find_plain_key(names[name])) for name in TEXT_FIELDS if name in names),
+        texts,
         tuple(name for name in LIST_SEPARATORS if name in names),
+        tuple(name for name in texts if name not in plain),
+        tuple(plain),
+        _build_picker(tuple(plain.values())),
         tuple(unknown),
+        not REFERENCE_KEYS.isdisjoint(keys),
     )
 
 
-def _find_plain_key(places: Sequence[tuple[int, str]]) -> str | None:
-    (_, key), *others = places
-    return None if others or key in fields.SHORT_TEXT_KEYS else key
+def _build_picker(keys: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
+    """Return a function that returns the values of keys; `itemgetter` needs two for a tuple."""
+    if len(keys) > 1:
+        return itemgetter(*keys)
+    return lambda values: [values[key] for key in keys]
 
 
 class EntryReader:
@@ -317,9 +338,10 @@ class EntryReader:
         self.problems: list[Problem] = []
         self.ignored: list[IgnoredField] = []
         self.kept: dict[str, str] = {}
-        self.layout = layout = _find_key_layout(tuple(raw.values))
-        self.values: dict[str, Any] = dict(zip(layout.keys, raw.values.values(), strict=True))
-        if len(self.values) < len(layout.keys):
+        written_keys = tuple(raw.values)
+        self.layout = layout = _find_key_layout(written_keys)
+        self.values: dict[str, Any] = raw.values
+        if layout.keys != written_keys:
             pairs = list(zip(layout.keys, raw.values.values(), strict=True))
             self.values = dict.fromkeys(layout.keys)
             self.values |= {key: value for key, value in reversed(pairs) if value is not None}
@@ -361,6 +383,21 @@ class EntryReader:
             problem = Problem(slug, "", cause, remedy, self.raw.path, self.line(key))
             self.ignored.append((key, problem))
 
+    def read_text_fields(self) -> dict[str, str | None]:
+        """Return the fields of one text.
+
+        The values of plain fields are mostly all clean, and then taken as they are, with those of
+        fields that may have several texts.
+        """
+        layout = self.layout
+        texts: dict[str, str | None] = {}
+        picked = layout.pick_plain(self.values)
+        if fields.are_clean_texts(picked):
+            texts = dict(zip(layout.plain_fields, picked, strict=True))
+        for name in layout.other_texts if texts else layout.texts:
+            texts[name] = self.text(name)
+        return texts
+
     def text(self, name: str) -> str | None:
         """Return a field as one text, in one line or, where people write paragraphs, in several."""
         lines = name in PARAGRAPH_FIELDS
@@ -374,8 +411,9 @@ class EntryReader:
                 self.leave_out(key, cause, f"write {key!r} as one text")
         return None
 
-    def texts(self, name: str, pattern: str | None) -> tuple[str, ...]:
+    def texts(self, name: str) -> tuple[str, ...]:
         """Return a field as texts; aliases are gathered from all the names that they have."""
+        pattern = LIST_SEPARATORS[name]
         gathered: tuple[str, ...] = ()
         for rank, key in self.layout.names.get(name, ()):
             value = self.values[key]
@@ -385,7 +423,7 @@ class EntryReader:
                 self.leave_out(key, cause, f"write {key!r} as a text or as a list of texts")
             if gathered and name != "aliases":
                 break
-        return tuple(dict.fromkeys(gathered))
+        return tuple(dict.fromkeys(gathered)) if len(gathered) > 1 else gathered
 
     def link(self, key: str, value: Any) -> str | None:
         """Return a link that is safe to follow, or add a problem."""
@@ -402,8 +440,6 @@ class EntryReader:
 
     def extra(self) -> dict[str, str]:
         """Return the short texts under keys that mean nothing here."""
-        if not self.layout.unknown:
-            return self.kept
         values = ((key, self.values[key]) for key in self.layout.unknown)
         unknown = (
             (clean_text(key), clean_text(value))
@@ -425,9 +461,6 @@ def read_severity_field(reading: EntryReader, severities: Collection[str]) -> st
 
     ``SEV-1 (major)`` is ``SEV-1``, so that it compares equal to the severity of a gate.
     """
-    word = reading.values.get("severity")
-    if isinstance(word, str) and word.isascii() and word.isalnum():
-        return word
     for rank, _, value in reading.find_values("severity"):
         text = reading.text("severity") if rank == 0 else fields.parse_scalar(value)
         if text is None or (rank == 0 and text.isalnum()):

@@ -7,7 +7,7 @@ by ``summary`` or ``impact``. Under a field's own name a value that makes none i
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from importlib.util import find_spec
@@ -59,7 +59,7 @@ MAX_SHORT_TEXT = 200
 SHORT_TEXT_KEYS = frozenset({"name", "summary", "message", "impact"})
 """Keys that some files use for a title or a severity, and others for whole paragraphs."""
 
-_ISO_DATE_AT_START = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].*)?$", re.DOTALL)
+_AFTER_DAY = ("", "T", " ")
 _HOST_AT_START = re.compile(r"//[^/?#\s]")
 
 
@@ -94,26 +94,42 @@ def parse_scalar(value: Any, *, lines: bool = False) -> str | None:
     return None
 
 
+def are_clean_texts(values: Sequence[Any]) -> bool:
+    """Return whether values are texts that `clean_text` leaves unchanged, none of them empty.
+
+    It is sure of ASCII alone, and of texts without a bar next to a blank or another bar.
+    """
+    try:
+        joined = f"|{'|'.join(values)}|"
+    except TypeError:
+        return False
+    if "||" in joined or "| " in joined or " |" in joined:
+        return False
+    return joined.isascii() and joined.isprintable()
+
+
 def split_texts(value: Any, pattern: str | None) -> tuple[str, ...]:
     """Return a value as texts: the items of a list, or a text's parts, divided by ``pattern``."""
+    if isinstance(value, list) and are_clean_texts(value):
+        return tuple(value)
     if isinstance(value, str):
         parts: list[str] = re.split(pattern, value) if pattern else [value]
         return tuple(filter(None, map(clean_text, parts)))
     items = value if isinstance(value, list) else [value]
-    if set(map(type, items)) == {str}:
-        return tuple(filter(None, map(clean_text, items)))
     texts = (parse_scalar(item) for item in items if isinstance(item, (str, Mapping)))
     return tuple(filter(None, texts))
 
 
 def parse_day(text: str | None) -> str | None:
     """Return the ISO date with which a date or a time begins, or None where it is none."""
-    if text is None or not _ISO_DATE_AT_START.match(text):
+    if text is None or text[4:5] != "-" or text[7:8] != "-" or text[10:11] not in _AFTER_DAY:
         return None
+    day = text[:10]
     try:
-        return date.fromisoformat(text[:10]).isoformat()
+        date.fromisoformat(day)
     except ValueError:
         return None
+    return day
 
 
 def find_link_problem(url: str) -> str | None:

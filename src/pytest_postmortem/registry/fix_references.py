@@ -23,7 +23,9 @@ _CHANGE_KEYS = frozenset(
         " pr prs patch_url patches commit_url related_pull_requests"
     ).split()
 )
-_REFERENCE_KEYS = _CHANGE_KEYS | {"references", "affected"}
+REFERENCE_KEYS = _CHANGE_KEYS | {"references", "affected"}
+"""The keys, in their normal form, below which records name commits and changes."""
+
 _ADDRESS_KEYS = ("html_url", "web_url", "url", "link")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
 MAX_REFERENCES = 60
@@ -32,8 +34,6 @@ MAX_REFERENCES = 60
 def find_fix_references(values: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the references of a record, each once and in order; its keys are normalized."""
     found: dict[str, None] = {}
-    if _REFERENCE_KEYS.isdisjoint(values):
-        return ()
     for name, value in values.items():
         if name == "references":
             found.update(dict.fromkeys(_read_reference_list(value)))

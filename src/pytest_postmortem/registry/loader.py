@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_postmortem.errors import Problem, RegistryError
-from pytest_postmortem.model import Finding, Location, Registry
+from pytest_postmortem.model import Columns, Finding, Location, Registry
 from pytest_postmortem.options import find_default_locations
 from pytest_postmortem.registry.cache import (
     SnapshotStore,
@@ -145,7 +145,7 @@ class _RegistryLoader:
             head = stored.head
             registry = deserialize_registry(stored.data(), head["partial"], head["notes"])
         else:
-            registry = self._read_all(opened)
+            registry, columns = self._read_all(opened)
             if self._problems:
                 raise RegistryError(self._problems)
             if key is not None:
@@ -155,14 +155,14 @@ class _RegistryLoader:
                     "partial": registry.partial,
                     "notes": registry.notes,
                 }
-                self._store.write(name, head, serialize_registry(registry))
+                self._store.write(name, head, serialize_registry(registry, columns))
         return _add_fetch_results(registry, opened)
 
     def load_with_problems(self) -> tuple[Registry, tuple[Problem, ...]]:
         """Return the registry as far as it can be read, and everything that is wrong with it."""
         opened = list(self._open_all(frozenset()))
-        registry = _add_fetch_results(self._read_all(opened), opened)
-        return registry, tuple(self._problems)
+        registry, _ = self._read_all(opened)
+        return _add_fetch_results(registry, opened), tuple(self._problems)
 
     def _build_snapshot_name(self) -> str:
         how = self._how
@@ -325,9 +325,10 @@ class _RegistryLoader:
             fallback.fetch_location(source, self._how, file.prefix if file else "", template)
         )
 
-    def _read_all(self, opened: Iterable[_OpenedLocation]) -> Registry:
-        """Read all locations, and merge their entries."""
+    def _read_all(self, opened: Iterable[_OpenedLocation]) -> tuple[Registry, Columns]:
+        """Read all locations, and merge their entries; return their values in columns as well."""
         from pytest_postmortem.registry.merge import (
+            build_columns,
             build_postmortems,
             check_duplicate_ids,
             merge_entries,
@@ -348,16 +349,17 @@ class _RegistryLoader:
             if not (batch.entries or batch.problems or missing or location.more):
                 message = "it has no post-mortem; write the first, or correct the path"
                 findings.append(Finding("registry-empty", "warning", message, location.shown))
-        postmortems, index, merge_findings = build_postmortems(
-            merge_entries([batch.entries for batch in batches])
-        )
-        return Registry(
+        entries = merge_entries([batch.entries for batch in batches])
+        columns = build_columns(entries)
+        postmortems, index, merge_findings = build_postmortems(entries, columns)
+        registry = Registry(
             postmortems,
             index,
             findings=(*findings, *merge_findings),
             partial=tuple(batch.partial for batch in batches if batch.partial),
             notes=tuple(note for batch in batches for note in batch.notes),
         )
+        return registry, columns
 
 
 def _fail_to_read(problems: Sequence[Problem]) -> BuiltEntries:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pytest_postmortem.errors import Problem
 from pytest_postmortem.model import (
-    POSTMORTEM_DEFAULTS,
     SHOW_LEVELS,
+    Columns,
     Finding,
     Postmortem,
     fill_postmortems,
@@ -120,17 +120,13 @@ def _join_unique(first: tuple[str, ...], later: tuple[str, ...]) -> tuple[str, .
 
 
 def build_postmortems(
-    entries: Sequence[RegistryEntry],
+    entries: Sequence[RegistryEntry], columns: Columns
 ) -> tuple[tuple[Postmortem, ...], dict[str, Postmortem], list[Finding]]:
-    """Return the post-mortems, the index of all names that name one alone, and the findings."""
-    rows = list(map(_list_values, entries))
-    used = set[str]().union(*rows)
-    columns = {
-        name: [values.get(name, default) for values in rows]
-        for name, default in POSTMORTEM_DEFAULTS.items()
-        if name in used
-    }
-    postmortems = fill_postmortems(len(rows), columns)
+    """Return the post-mortems, the index of all names that name one alone, and the findings.
+
+    ``columns`` are those of the entries, from `build_columns`.
+    """
+    postmortems = fill_postmortems(len(entries), columns)
     names = _EntryNames(entries)
     index = {name: postmortems[n] for name, n in names.ids.items()}
     paths = {name: owners for name, owners in names.paths.items() if name not in names.owners}
@@ -146,32 +142,46 @@ def build_postmortems(
     return postmortems, index, [*_check_shared_aliases(entries, names), *unexplained]
 
 
-def _list_values(entry: RegistryEntry) -> Mapping[str, Any]:
-    """Return the fields of the post-mortem of an entry."""
-    values: dict[str, Any] = {
-        "id": entry.id,
-        "title": entry.id,
-        **entry.fallback,
-        **entry.texts,
-        **entry.lists,
-        "path": None if entry.fetched else entry.path,
-        "line": entry.line,
+def build_columns(entries: Sequence[RegistryEntry]) -> Columns:
+    """Return the values of each field of post-mortems that any of the entries has."""
+    rows = [entry.texts for entry in entries]
+    lists = [entry.lists for entry in entries]
+    columns: dict[str, list[Any]] = {
+        name: [values.get(name) for values in rows] for name in {"title"}.union(*rows)
     }
-    if entry.show != "all":
-        values["show"] = entry.show
-    if "class" in values:
-        values["problem_class"] = values["class"]
-    if values.get("test") == "exempt":
-        values["exempt"] = True
-    else:
-        values.pop("reason", None)
-        values.pop("until", None)
-    if entry.guards or entry.items or entry.extra:
-        values.update(guarded_by=entry.guards, action_items=entry.items, extra=entry.extra)
-    if "aliases" in values:
-        id = fold_id(entry.id)
-        values["aliases"] = tuple(each for each in values["aliases"] if fold_id(each) != id)
-    return values
+    for name in set[str]().union(*lists):
+        columns[name] = [values.get(name, ()) for values in lists]
+    if any(entry.fallback for entry in entries):
+        columns["url"] = columns.get("url") or [None] * len(entries)
+        for name in ("title", "url"):
+            pairs = zip(columns[name], entries, strict=True)
+            columns[name] = [value or entry.fallback.get(name) for value, entry in pairs]
+    columns["id"] = ids = [entry.id for entry in entries]
+    columns["title"] = [title or id for title, id in zip(columns["title"], ids, strict=True)]
+    columns["path"] = [None if entry.fetched else entry.path for entry in entries]
+    columns["line"] = [entry.line for entry in entries]
+    columns["show"] = [entry.show for entry in entries]
+    columns["guarded_by"] = [entry.guards for entry in entries]
+    columns["action_items"] = [entry.items for entry in entries]
+    columns["extra"] = [entry.extra for entry in entries]
+    columns["exempt"] = exempt = [values.get("test") == "exempt" for values in rows]
+    for name in ("reason", "until"):
+        if name in columns:
+            columns[name] = [
+                value if counts else None
+                for value, counts in zip(columns[name], exempt, strict=True)
+            ]
+    if "class" in columns:
+        columns["problem_class"] = columns["class"]
+    if "aliases" in columns:
+        columns["aliases"] = list(map(_drop_own_id, entries))
+    return columns
+
+
+def _drop_own_id(entry: RegistryEntry) -> tuple[str, ...]:
+    """Return the aliases of an entry without its id."""
+    id = fold_id(entry.id)
+    return tuple(alias for alias in entry.lists.get("aliases", ()) if fold_id(alias) != id)
 
 
 def _check_shared_aliases(entries: Sequence[RegistryEntry], names: _EntryNames) -> list[Finding]:

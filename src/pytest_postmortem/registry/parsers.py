@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from itertools import accumulate
 from typing import Any
 
 import yaml
@@ -118,58 +119,72 @@ class _OpenNode:
 
 
 class _YamlComposer:
-    """Builds the data from parser events; ``size`` counts its values, aliased ones each time."""
+    """Builds the data from parser events; ``size`` counts its values, aliased ones each time.
+
+    ``root`` is a list that holds the document.
+    """
 
     def __init__(self, above: int) -> None:
         self.first = above + 1
-        self.stack: list[_OpenNode] = []
+        self.root = LocatedList()
+        self.stack: list[_OpenNode] = [_OpenNode(self.root, None, 0, False)]
         self.anchors: dict[str, tuple[Any, int]] = {}
         self.size = self.aliased = 0
         self.documents = 0
-        self.root: Any = None
 
     def compose(self, loader: Any) -> Any:
         """Return the data of all events."""
         # By name: where a process imports PyYAML anew, as pytest's own pytester does, libyaml's
         # events are still of the classes of the first import.
-        handlers = {
+        handlers_by_name: dict[str, Callable[[Any], None]] = {
             "ScalarEvent": self._add_scalar,
-            "MappingStartEvent": self._open_node,
-            "SequenceStartEvent": self._open_node,
+            "MappingStartEvent": self._open_table,
+            "SequenceStartEvent": self._open_list,
             "MappingEndEvent": self._close_node,
             "SequenceEndEvent": self._close_node,
             "AliasEvent": self._add_alias,
             "DocumentStartEvent": self._count_document,
         }
-        while (event := loader.get_event()) is not None:
-            handler = handlers.get(type(event).__name__)
+        handlers: dict[type[Any], Callable[[Any], None] | None] = {}
+        get_event = loader.get_event
+        while (event := get_event()) is not None:
+            kind = event.__class__
+            if kind not in handlers:
+                handlers[kind] = handlers_by_name.get(kind.__name__)
+            handler = handlers[kind]
             if handler is not None:
-                handler(event, event.start_mark.line + self.first)
-        return self.root
+                handler(event)
+        return self.root[0] if self.root else None
 
-    def _count_document(self, event: Any, line: int) -> None:
+    def _find_line(self, event: Any) -> int:
+        line: int = event.start_mark.line
+        return line + self.first
+
+    def _count_document(self, event: Any) -> None:
         self.documents += 1
         if self.documents > 1:
             remedy = "keep one document in the file: remove the line '---'"
-            raise BrokenDataError("a second YAML document begins", remedy, line)
+            raise BrokenDataError("a second YAML document begins", remedy, self._find_line(event))
 
-    def _add_scalar(self, event: Any, line: int) -> None:
+    def _add_scalar(self, event: Any) -> None:
         self.size += 1
-        plain, value = event.implicit[0], event.value
-        if plain and value in NULL_SCALARS and not self._awaits_key():
+        frame = self.stack[-1]
+        value = event.value
+        awaits_key = frame.is_table and frame.key is None
+        if not awaits_key and value in NULL_SCALARS and event.implicit[0]:
             value = None
         if event.anchor is not None:
             self.anchors[event.anchor] = (value, 1)
-        self._add_value(value, line, plain and value == "<<")
-
-    def _awaits_key(self) -> bool:
-        return bool(self.stack) and self.stack[-1].is_table and self.stack[-1].key is None
+        if frame.is_table and not awaits_key and not frame.merging:
+            frame.node[frame.key] = value
+            frame.node.lines[frame.key] = frame.key_line
+            frame.key = None
+        else:
+            merging = value == "<<" and event.implicit[0]
+            self._add_value(value, event.start_mark.line + self.first, merging)
 
     def _add_value(self, value: Any, line: int, merging: bool = False) -> None:
         """Add a value to the innermost open node, as its key if it is a mapping without one."""
-        if not self.stack:
-            self.root = value
-            return
         frame = self.stack[-1]
         if not frame.is_table:
             frame.node.append(value)
@@ -188,16 +203,24 @@ class _YamlComposer:
                 frame.node.lines[frame.key] = frame.key_line
             frame.key = None
 
-    def _open_node(self, event: Any, line: int) -> None:
-        if len(self.stack) >= MAX_DEPTH:
+    def _open_table(self, event: Any) -> None:
+        line = self._find_line(event)
+        self._open_node(LocatedTable(line), event.anchor, line, is_table=True)
+
+    def _open_list(self, event: Any) -> None:
+        line = self._find_line(event)
+        self._open_node(LocatedList(line), event.anchor, line, is_table=False)
+
+    def _open_node(
+        self, node: LocatedTable | LocatedList, anchor: str | None, line: int, *, is_table: bool
+    ) -> None:
+        if len(self.stack) > MAX_DEPTH:
             raise build_depth_error(line)
-        is_table = type(event).__name__ == "MappingStartEvent"
-        node = LocatedTable(line) if is_table else LocatedList(line)
         self._add_value(node, line)
-        self.stack.append(_OpenNode(node, event.anchor, self.size, is_table))
+        self.stack.append(_OpenNode(node, anchor, self.size, is_table))
         self.size += 1
 
-    def _close_node(self, event: Any, line: int) -> None:
+    def _close_node(self, event: Any) -> None:
         """Close a node; a mapping gets the keys of merged ones that it lacks, the first wins."""
         frame = self.stack.pop()
         for value, line_of_value in frame.merged:
@@ -213,8 +236,8 @@ class _YamlComposer:
         if frame.anchor is not None:
             self.anchors[frame.anchor] = (frame.node, self.size - frame.before)
 
-    def _add_alias(self, event: Any, line: int) -> None:
-        name = event.anchor
+    def _add_alias(self, event: Any) -> None:
+        name, line = event.anchor, self._find_line(event)
         if any(frame.anchor == name for frame in self.stack):
             cause = f"the alias '*{name}' refers to its own parent"
             raise BrokenDataError(cause, "write the value out instead of the alias", line)
@@ -256,43 +279,53 @@ def _parse_json(text: str, above: int) -> Any:
             return None
         cause = f"it is not JSON: {error.msg}"
         raise BrokenDataError(cause, "fix the JSON on this line", error.lineno + above) from None
-    tree = _number_json_nodes(tree, _find_json_lines(text, above), MAX_DEPTH)
+    nodes: list[LocatedTable | LocatedList] = []
+    try:
+        tree = _convert_json_node(tree, nodes, MAX_DEPTH)
+    except BrokenDataError as error:
+        error.line = _find_bracket_lines(_drop_json_strings(text), above)[len(nodes) - 1]
+        raise
+    lines = _find_bracket_lines(text, above)
+    if len(lines) > len(nodes):  # some brackets are in strings
+        lines = _find_bracket_lines(_drop_json_strings(text), above)
+    for node, line in zip(nodes, lines, strict=False):
+        node.line = line
     if repeated:
         table, key = min(repeated, key=lambda each: each[0].line or 0)
         raise build_repeated_key_error(key, table.line)
     return tree
 
 
-def _find_json_lines(text: str, above: int) -> Iterator[int]:
-    """Yield the line of each opening brace and bracket outside of strings, in their order."""
-    if "\\" in text:
-        text = text.replace("\\\\", "").replace('\\"', "")
-    outside = "".join(text.split('"')[::2]).replace("[", "{")  # strings have no line ends
-    line, last = above + 1, 0
-    place = outside.find("{")
-    while place >= 0:
-        line += outside.count("\n", last, place)
-        last = place
-        yield line
-        place = outside.find("{", place + 1)
-
-
-def _number_json_nodes(node: Any, lines: Iterator[int], depth: int) -> Any:
-    """Return a node with the lines of all tables and lists in it, and scalars as texts."""
+def _convert_json_node(node: Any, nodes: list[LocatedTable | LocatedList], depth: int) -> Any:
+    """Return a node with located lists and scalars as texts, and add its tables and lists."""
     if isinstance(node, LocatedTable):
-        node.line = next(lines)
         items: Iterable[tuple[Any, Any]] = node.items()
     elif isinstance(node, list):
-        node = LocatedList(next(lines), node)
+        node = LocatedList(None, node)
         items = enumerate(node)
     else:
         return format_plain_scalar(node)
+    nodes.append(node)
     if not depth:
-        raise build_depth_error(node.line)
+        raise build_depth_error(None)
     for key, value in items:
         if value.__class__ is not str:
-            node[key] = _number_json_nodes(value, lines, depth - 1)
+            node[key] = _convert_json_node(value, nodes, depth - 1)
     return node
+
+
+def _find_bracket_lines(text: str, above: int) -> list[int]:
+    """Return the line of each opening brace and bracket of a text, in their order."""
+    parts = text.replace("[", "{").split("{")
+    line_ends = (part.count("\n") for part in parts[:-1])
+    return list(accumulate(line_ends, initial=above + 1))[1:]
+
+
+def _drop_json_strings(text: str) -> str:
+    """Return JSON without the strings in it, which have no line ends."""
+    if "\\" in text:
+        text = text.replace("\\\\", "").replace('\\"', "")
+    return "".join(text.split('"')[::2])
 
 
 def _parse_toml(text: str, above: int) -> Any:

@@ -259,8 +259,7 @@ def _add_section_details(
     """
     parts = split_into_parts(sections, extra)
     items = (item for item in find_document_items(parts) if item.stated)
-    return replace(
-        postmortem,
+    return postmortem._replace(
         root_cause=postmortem.root_cause
         or clean_text(find_document_cause(parts, extra) or "")
         or None,

@@ -238,8 +238,7 @@ GITLAB = Case(
     asked=({"issue_type": "incident", "per_page": "100"}, {"page": "2"}),
     found=(
         GITLAB_INCIDENT,
-        replace(
-            GITLAB_INCIDENT,
+        GITLAB_INCIDENT._replace(
             id="41",
             severity="CRITICAL",
             status="opened",
@@ -296,8 +295,7 @@ INCIDENTIO = Case(
     ),
     found=(
         INCIDENTIO_INCIDENT,
-        replace(
-            INCIDENTIO_INCIDENT,
+        INCIDENTIO_INCIDENT._replace(
             id="INC-125",
             url="https://app.incident.io/incidents/123",
             severity=None,
@@ -329,7 +327,7 @@ PAGERDUTY = Case(
     ),
     found=(
         PAGERDUTY_INCIDENT,
-        replace(PAGERDUTY_INCIDENT, id="Q2", severity=None, status="triggered", aliases=("1235",)),
+        PAGERDUTY_INCIDENT._replace(id="Q2", severity=None, status="triggered", aliases=("1235",)),
     ),
     environ={"PAGERDUTY_TOKEN": "s3cret"},
     headers={
@@ -362,8 +360,7 @@ JIRA = Case(
     asked=(JIRA_QUERY, {**JIRA_QUERY, "nextPageToken": "CAEaAgge"}),
     found=(
         JIRA_ISSUE,
-        replace(
-            JIRA_ISSUE,
+        JIRA_ISSUE._replace(
             id="PM-124",
             url="https://example.atlassian.net/browse/PM-124",
             component=("api", "web"),
@@ -423,7 +420,7 @@ ROOTLY = Case(
     asked=({"page[size]": "100"}, {"page[number]": "2"}),
     found=(
         ROOTLY_INCIDENT,
-        replace(ROOTLY_INCIDENT, id="INC-44", severity=None, aliases=("44-mail", "u-44")),
+        ROOTLY_INCIDENT._replace(id="INC-44", severity=None, aliases=("44-mail", "u-44")),
     ),
     environ={"ROOTLY_API_TOKEN": "s3cret"},
     headers={"accept": "application/vnd.api+json", "authorization": "Bearer s3cret"},
@@ -447,7 +444,7 @@ FIREHYDRANT = Case(
     asked=({"per_page": "100"}, {"per_page": "100", "page": "2"}),
     found=(
         FIREHYDRANT_INCIDENT,
-        replace(FIREHYDRANT_INCIDENT, id="INC-124", severity=None, tags=(), aliases=("u-124",)),
+        FIREHYDRANT_INCIDENT._replace(id="INC-124", severity=None, tags=(), aliases=("u-124",)),
     ),
     environ={"FIREHYDRANT_API_KEY": "s3cret"},
     headers={"authorization": "Bearer s3cret"},
@@ -479,8 +476,7 @@ OPSGENIE = Case(
     ),
     found=(
         OPSGENIE_INCIDENT,
-        replace(
-            OPSGENIE_INCIDENT,
+        OPSGENIE_INCIDENT._replace(
             id="INC-13",
             url="https://example.app.opsgenie.com/incident/detail/u-13",
             status="resolved",
@@ -536,9 +532,8 @@ OSV = Case(
     pages=osv,
     asked=({}, {}),
     found=(
-        replace(OSV_ADVISORY, aliases=("GHSA-5h86-8mv2-jq9f", "CVE-2024-23334")),
-        replace(
-            OSV_ADVISORY,
+        OSV_ADVISORY._replace(aliases=("GHSA-5h86-8mv2-jq9f", "CVE-2024-23334")),
+        OSV_ADVISORY._replace(
             id="PYSEC-2024-26",
             url="https://osv.dev/vulnerability/PYSEC-2024-26",
             aliases=(),
@@ -637,7 +632,7 @@ def read(
 def expected(case: Case, server: Server) -> list[Postmortem]:
     """Return the post-mortems of a case, for this server."""
     return [
-        replace(each, url=each.url and each.url.replace("BASE", server.url)) for each in case.found
+        each._replace(url=each.url and each.url.replace("BASE", server.url)) for each in case.found
     ]
 
 
@@ -700,7 +695,7 @@ def test_what_a_credential_opened_is_kept_without_its_words(
     registry = read(case, server, tmp_path, monkeypatch, LoadOptions())
 
     assert list(registry) == [
-        replace(each, title=each.id, show="link") for each in expected(case, server)
+        each._replace(title=each.id, show="link") for each in expected(case, server)
     ]
 
 
@@ -1067,7 +1062,7 @@ DATA_CENTER = {
             Reply({"issues": [], "startAt": 1, "total": 1}),
         ],
         asked=(JIRA_QUERY, {**JIRA_QUERY, "startAt": "1"}),
-        found=(replace(JIRA_ISSUE, url="BASE/browse/PM-123"),),
+        found=(JIRA_ISSUE._replace(url="BASE/browse/PM-123"),),
         environ={"JIRA_API_TOKEN": "s3cret"},
         headers={"authorization": "Bearer s3cret"},
     ),
@@ -1079,8 +1074,8 @@ DATA_CENTER = {
         pages=confluence,
         asked=CONFLUENCE.asked,
         found=tuple(
-            replace(
-                each, url=(each.url or "").replace("https://example.atlassian.net/wiki", "BASE")
+            each._replace(
+                url=(each.url or "").replace("https://example.atlassian.net/wiki", "BASE")
             )
             for each in CONFLUENCE.found
         ),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -46,7 +45,7 @@ def render_synced_registry(
         (postmortem.show for postmortem in registry), key=SHOW_LEVELS.index, default="all"
     )
     capped = [
-        replace(postmortem, show=least)
+        postmortem._replace(show=least)
         for postmortem in kept
         if postmortem.id.casefold() not in fetched_ids
     ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pytest_postmortem.evaluation.evaluate import evaluate
@@ -176,7 +176,7 @@ class _GatheredReports:
         key = postmortem.id.casefold()
         earlier = self.postmortems.get(key, postmortem)
         tests = tuple(dict.fromkeys((*earlier.tests, *postmortem.tests)))
-        self.postmortems[key] = replace(postmortem, tests=tests)
+        self.postmortems[key] = postmortem._replace(tests=tests)
         if incident.get("proof"):
             self.proofs[postmortem.id] = _restore_proof(incident["proof"])
         if incident.get("show") in HIDDEN_SHOW_LEVELS:
