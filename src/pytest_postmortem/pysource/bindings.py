@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import Any
 
+_GLOB_CHARACTERS = frozenset("*?[")
 FIXTURE_DECORATORS = frozenset({"fixture", "yield_fixture"})
 
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+_BLOCK_FIELDS = ("body", "orelse", "finalbody", "handlers", "cases")
+_BLOCKS: Mapping[type[ast.AST], Sequence[str]] = {
+    kind: tuple(name for name in _BLOCK_FIELDS if name in kind._fields)
+    for kind in ast.stmt.__subclasses__()
+    if kind not in (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+}
+"""The fields of statements that hold other statements of the same scope."""
 
 
 def parse_python_tree(code: str | bytes) -> ast.Module | None:
@@ -42,11 +53,32 @@ def walk_statements(body: Sequence[ast.stmt], certain: bool) -> Iterator[tuple[a
         yield node, certain
         if isinstance(node, ast.If) and _is_never_true(node.test):
             yield from walk_statements(node.orelse, certain=False)
-        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            for name in ("body", "orelse", "finalbody"):
-                yield from walk_statements(getattr(node, name, ()), certain=False)
-            for part in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
-                yield from walk_statements(part.body, certain=False)
+            continue
+        for name in _BLOCKS.get(type(node), ()):
+            parts = getattr(node, name)
+            bodies = [part.body for part in parts] if name in ("handlers", "cases") else [parts]
+            for inner in bodies:
+                yield from walk_statements(inner, certain=False)
+
+
+def walk_lines(tree: ast.AST, lines: Sequence[int] | None) -> Iterator[ast.AST]:
+    """Yield the nodes of code that has one of some lines, in no order; without lines all nodes."""
+    waiting = [tree]
+    while waiting:
+        for node in ast.iter_child_nodes(waiting.pop()):
+            if lines is None or not hasattr(node, "lineno") or is_on_any_line(lines, node):
+                yield node
+                if isinstance(node, ast.JoinedStr):  # Python 3.11 has other lines for its parts
+                    yield from walk_lines(node, None)
+                else:
+                    waiting.append(node)
+
+
+def is_on_any_line(lines: Sequence[int], node: Any) -> bool:
+    """Return whether one of the lines belongs to some code, its decorators included."""
+    decorators = getattr(node, "decorator_list", ())
+    place = bisect_left(lines, decorators[0].lineno if decorators else node.lineno)
+    return place < len(lines) and lines[place] <= (node.end_lineno or node.lineno)
 
 
 def _is_never_true(test: ast.expr) -> bool:
@@ -90,10 +122,10 @@ def _is_fixture_decorator(node: ast.expr) -> bool:
     return getattr(called, "attr", getattr(called, "id", "")) in FIXTURE_DECORATORS
 
 
-def is_test_name(name: str, patterns: Iterable[str]) -> bool:
+def is_test_name(name: str, patterns: Collection[str]) -> bool:
     """Return whether a name matches a prefix or a glob, as in pytest."""
-    return any(
-        name.startswith(pattern)
-        or (any(char in pattern for char in "*?[") and fnmatchcase(name, pattern))
+    return name.startswith(tuple(patterns)) or any(
+        fnmatchcase(name, pattern)
         for pattern in patterns
+        if not _GLOB_CHARACTERS.isdisjoint(pattern)
     )

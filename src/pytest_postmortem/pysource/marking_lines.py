@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import ast
 import re
-from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from functools import cached_property
 
+from pytest_postmortem.pysource.bindings import is_on_any_line
 from pytest_postmortem.pysource.expressions import find_plugin_decorators
 from pytest_postmortem.pysource.project_modules import ImportTarget, ModuleIndex, ParsedModule
 
@@ -152,10 +152,3 @@ class MarkingLines:
             return True
         near = any(b"pytest" in self._modules.contents[path] for path in files)
         return near and self.may_get_mark(module)
-
-
-def is_on_any_line(lines: Sequence[int], node: ast.expr | ast.stmt) -> bool:
-    """Return whether one of the lines belongs to some code, its decorators included."""
-    decorators = getattr(node, "decorator_list", ())
-    place = bisect_left(lines, decorators[0].lineno if decorators else node.lineno)
-    return place < len(lines) and lines[place] <= (node.end_lineno or node.lineno)

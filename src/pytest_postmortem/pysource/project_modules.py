@@ -10,11 +10,16 @@ import ast
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_postmortem.pysource.bindings import Definition, parse_python_tree, walk_statements
+from pytest_postmortem.pysource.bindings import (
+    Definition,
+    parse_python_tree,
+    walk_lines,
+    walk_statements,
+)
 
 Position = tuple[int, int]
 
@@ -32,16 +37,10 @@ _IMPORTER_WORDS = tuple(name.encode() for name in IMPORTERS)
 _PART = re.compile(rb"[\s)]*[.\[\\#]")
 """An attribute or an item after a name, or a comment or the end of a line before it."""
 
-_BLOCK_FIELDS = ("body", "orelse", "finalbody", "handlers", "cases")
-_BLOCK_KINDS: Sequence[type[ast.AST]] = (
-    *ast.stmt.__subclasses__(),
-    ast.ExceptHandler,
-    ast.match_case,
-)
-_BLOCKS: Mapping[type[ast.AST], Sequence[str]] = {
-    kind: tuple(name for name in _BLOCK_FIELDS if name in kind._fields) for kind in _BLOCK_KINDS
-}
-"""The fields of statements that hold other statements."""
+_NEWLINE = re.compile(rb"\r\n?")
+_NOT_IN_WORD = re.compile(rb"\W")
+_BINDING_WORDS = (b"import", b"global")
+"""What binds names of the module from within a function."""
 
 _WORD = re.compile(rb"[\w\x80-\xff]+")
 
@@ -139,8 +138,8 @@ class ParsedModule:
     """A Python file; ``rebound`` are the names that its functions bind anew, ``imported`` the
     modules that it names with ``import``.
 
-    Its expressions are read when they are asked for, which not every caller does. ``data`` may be
-    empty, if the text is not at hand.
+    Its expressions are read when they are asked for, which not every caller does. ``data`` has its
+    lines end with ``\\n``, and may be empty, if the text is not at hand.
     """
 
     path: str
@@ -150,33 +149,28 @@ class ParsedModule:
     stars: Sequence[ImportTarget]
     imported: frozenset[str]
     rebound: frozenset[str]
-    _expressions: tuple[Mapping[str, Sequence[int]], Set[str]] | None = field(
-        default=None, init=False, repr=False
-    )
+    _words: Mapping[str, Sequence[int]] | None = field(default=None, init=False, repr=False)
+    _changed: dict[str, bool] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def words(self) -> Mapping[str, Sequence[int]]:
         """The names and attributes of its code, each with its lines."""
-        return self._read_expressions()[0]
+        if self._words is None:
+            self._words = _find_words(self.tree)
+        return self._words
 
     def is_changed(self, name: str) -> bool:
         """Return whether its code changes the object of a name after the binding of that name.
 
-        A change is written ``name.method(`` or ``name[``, and without either in its text no
-        expression has to be read.
+        A change is written ``name.method(`` or ``name[``, and only expressions on lines with
+        either are read.
         """
-        if self.data and name.isascii() and not _is_part_used(self.data, name.encode()):
-            return False
-        return name in self._read_expressions()[1]
-
-    def _read_expressions(self) -> tuple[Mapping[str, Sequence[int]], Set[str]]:
-        if self._expressions is None:
-            words: dict[str, list[int]] = defaultdict(list)
-            changed: set[str] = set()
-            for node in _walk_words(self.tree, words):
-                changed.update(_find_mutated_names(node))
-            self._expressions = words, changed
-        return self._expressions
+        if name not in self._changed:
+            is_readable = self.data and name.isascii()
+            lines = _find_lines(self.data, _find_places(self.data, name.encode(), _PART))
+            nodes = walk_lines(self.tree, lines if is_readable else None)
+            self._changed[name] = any(name == _find_mutated_name(node) for node in nodes)
+        return self._changed[name]
 
     @property
     def lines(self) -> Sequence[str]:
@@ -334,7 +328,11 @@ def build_parsed_module(path: str, tree: ast.Module, data: bytes) -> ParsedModul
     """Return a module from its syntax tree."""
     imports: list[ast.Import | ast.ImportFrom] = []
     rebound: set[str] = set()
-    for node in _walk_blocks(tree):
+    data = _NEWLINE.sub(b"\n", data) if b"\r" in data else data
+    places = sorted(
+        place for word in _BINDING_WORDS for place in _find_places(data, word, _NOT_IN_WORD)
+    )
+    for node in walk_lines(tree, _find_lines(data, places) if data else None):
         if isinstance(node, (ast.Import, ast.ImportFrom)):  # also inside of functions
             imports.append(node)
         elif isinstance(node, ast.Global):
@@ -350,25 +348,25 @@ def build_parsed_module(path: str, tree: ast.Module, data: bytes) -> ParsedModul
     return ParsedModule(path, tree, data, bound, stars, imported, frozenset(rebound))
 
 
-def _walk_blocks(tree: ast.Module) -> Iterator[ast.AST]:
-    """Yield all statements, including those of functions, in no order."""
-    waiting: list[ast.AST] = [*tree.body]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        for name in _BLOCKS.get(type(node), ()):
-            waiting += getattr(node, name)
+def _find_lines(data: bytes, places: Iterable[int]) -> list[int]:
+    """Return the numbers of the lines at ascending positions of a module, each once."""
+    lines: list[int] = []
+    line, counted = 1, 0
+    for place in places:
+        line += data.count(b"\n", counted, place)
+        counted = place
+        if lines[-1:] != [line]:
+            lines.append(line)
+    return lines
 
 
-def _walk_words(
-    tree: ast.Module, words: dict[str, list[int]]
-) -> Iterator[ast.Call | ast.Subscript]:
-    """Yield calls and subscripts.
+def _find_words(tree: ast.Module) -> Mapping[str, Sequence[int]]:
+    """Return names, ``.attributes``, and what an import gives another name, with their lines.
 
-    Names, ``.attributes`` and what an import gives another name are added to ``words`` with their
-    lines. In ``mark.slow`` and ``pytest.mark.slow`` the ``mark`` is not a word: the name
+    In ``mark.slow`` and ``pytest.mark.slow`` the ``mark`` is not a word: the name
     is added as ``mark.``, the attribute is not.
     """
+    words: dict[str, list[int]] = defaultdict(list)
     waiting: list[Any] = [tree]
     while waiting:
         node = waiting.pop()
@@ -380,13 +378,12 @@ def _walk_words(
         elif kind is ast.alias and node.asname:
             words[node.name].append(node.lineno)
         elif kind is not ast.Constant:
-            if kind is ast.Call or kind is ast.Subscript:
-                yield node
             for value in vars(node).values():
                 if type(value) is list:
                     waiting.extend(part for part in value if isinstance(part, ast.AST))
                 elif isinstance(value, ast.AST):
                     waiting.append(value)
+    return words
 
 
 def _note_attribute(node: ast.Attribute, words: dict[str, list[int]]) -> list[ast.expr]:
@@ -399,25 +396,23 @@ def _note_attribute(node: ast.Attribute, words: dict[str, list[int]]) -> list[as
     return [owner.value if type(owner) is ast.Attribute and owner.attr == "mark" else owner]
 
 
-def _is_part_used(data: bytes, name: bytes) -> bool:
-    """Return whether an attribute or an item of a name may be used anywhere in a text."""
-    place = data.find(name)
+def _find_places(data: bytes, word: bytes, behind: re.Pattern[bytes]) -> Iterator[int]:
+    """Yield where a text has a word, or the end of one, with something behind it."""
+    place = data.find(word)
     while place >= 0:
-        place += len(name)
-        if _PART.match(data, place):
-            return True
-        place = data.find(name, place)
-    return False
+        end = place + len(word)
+        if behind.match(data, end):
+            yield place
+        place = data.find(word, end)
 
 
-def _find_mutated_names(node: ast.Call | ast.Subscript) -> Iterator[str]:
-    """Yield the name of the list or the like that an expression changes."""
+def _find_mutated_name(node: ast.AST) -> str | None:
+    """Return the name of the list or the like that an expression changes, None for any other."""
     target: ast.expr | None = None
     if isinstance(node, ast.Subscript):
         target = None if isinstance(node.ctx, ast.Load) else node.value
-    elif isinstance(node.func, ast.Attribute) and node.func.attr in MUTATING_METHODS:
-        target = node.func.value
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        target = node.func.value if node.func.attr in MUTATING_METHODS else None
     while isinstance(target, (ast.Subscript, ast.Attribute)):
         target = target.value
-    if isinstance(target, ast.Name):
-        yield target.id
+    return target.id if isinstance(target, ast.Name) else None

@@ -24,7 +24,6 @@ from pytest_postmortem.pysource.project_modules import (
     build_parsed_module,
 )
 from pytest_postmortem.pysource.test_reader import (
-    SelectTest,
     SourceMark,
     SourceTest,
     SourceTestReader,
@@ -116,18 +115,18 @@ def find_module_tests(
     names: Collection[str],
     functions: Sequence[str],
     classes: Sequence[str],
-    selects: SelectTest = lambda name, node: True,
     data: bytes = b"",
+    lines: Collection[int] | None = None,
 ) -> tuple[SourceTest, ...]:
     """Return the tests of a module that is parsed already; the line of each is that of its def.
 
-    Functions that ``selects`` rejects are included without marks and outcome, and fixtures among
-    them too. With the ``data`` of the module less of it is read.
+    With ``lines`` only the tests that are defined on one of them are returned, and with the
+    ``data`` of the module less of it is read.
 
     Raises: RecursionError where Python reads more than can be walked through.
     """
     module = build_parsed_module("", tree, data)
-    reader = SourceTestReader(module, names, functions, classes, selects=selects)
+    reader = SourceTestReader(module, names, functions, classes, lines=lines)
     return tuple(reader.tests())
 
 

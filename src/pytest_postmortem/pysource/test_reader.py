@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_postmortem.pysource.bindings import Definition, find_definitions, is_test_name
 from pytest_postmortem.pysource.expressions import (
@@ -23,6 +23,7 @@ from pytest_postmortem.pysource.expressions import (
     read_literal_keywords,
 )
 from pytest_postmortem.pysource.project_modules import (
+    ImportTarget,
     NameBinding,
     ParsedModule,
     Position,
@@ -81,7 +82,9 @@ def find_unconditional_stop(body: Sequence[ast.stmt], reduce: ReduceExpression) 
     for node in body:
         value = node.exc if isinstance(node, ast.Raise) else getattr(node, "value", None)
         if isinstance(node, (ast.Expr, ast.Raise)) and isinstance(value, ast.Call):
-            word = STOPPING_CALLS.get(format_dotted_name(reduce(value.func)))
+            name = format_dotted_name(value.func)
+            is_method = name.startswith("self.")  # of which most bodies consist
+            word = STOPPING_CALLS.get(name if is_method else format_dotted_name(reduce(value.func)))
             if word is not None:
                 reasons = [*value.args[:1], *(each.value for each in value.keywords)]
                 reason = _read_constant_value(reduce(reasons[0])) if reasons else None
@@ -116,8 +119,6 @@ PLAIN_BASES = ("object", "ABC", "Generic", "Protocol")
 """Base classes without tests."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-
-SelectTest = Callable[[str, Function], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +168,17 @@ class _MarkEffect:
 
     def join(self, other: _MarkEffect) -> _MarkEffect:
         """Return the effect of both, such as that of a test and that of its class or module."""
+        if self is NO_EFFECT or other is NO_EFFECT:
+            return other if self is NO_EFFECT else self
         return _MarkEffect(
             (*self.marks, *other.marks),
             self.muted or other.muted,
             (*self.cases, *other.cases),
             self.clear and other.clear,
         )
+
+
+NO_EFFECT = _MarkEffect()
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +193,18 @@ class _NameContext:
         return self.reducer.reduce_expression(node, at, self.scope)
 
 
+class _ClassBody(NamedTuple):
+    """The body of a class; ``scope`` are the names that it binds, each unresolved."""
+
+    definitions: Mapping[str, Sequence[Definition]]
+    bindings: Mapping[str, Sequence[NameBinding]]
+    scope: NameScope
+
+
 class SourceTestReader:
     """Finds the tests of one file; ``read`` are the expressions that it has read as a whole.
 
-    Of a function that ``selects`` rejects, by its node id in the file, no mark and no outcome is
-    read; it may be a fixture.
+    With ``lines`` only the functions that are defined on one of them are looked for.
     """
 
     __test__ = False
@@ -203,7 +216,7 @@ class SourceTestReader:
         functions: Sequence[str],
         classes: Sequence[str],
         reader: MarkCodeReader | None = None,
-        selects: SelectTest = lambda name, node: True,
+        lines: Collection[int] | None = None,
     ) -> None:
         self.read: set[int] = set()
         self._collected: set[int] = set()
@@ -212,14 +225,16 @@ class SourceTestReader:
         self._functions = functions
         self._classes = classes
         self._reader = reader
-        self._selects = selects
+        self._lines = lines
+        self._holding: dict[int, bool] = {}
         self._definitions = find_definitions(module.tree.body)
         self._home = _NameContext(reader.reducer(module) if reader else ExpressionReducer(module))
         self._homes: dict[int, _NameContext] = {}
         self._foreign: list[tuple[ParsedModule, ast.ClassDef, int]] = []
         self._decorators: dict[int, ast.expr] = {}
         self._bases: dict[int, ast.expr] = {}
-        self._bound_in_classes: dict[int, Mapping[str, Sequence[NameBinding]]] = {}
+        self._bodies: dict[int, _ClassBody] = {}
+        self._class_effects: dict[int, _MarkEffect] = {}
         self._open = {"pytestmark"}
 
     def tests(self) -> Iterator[SourceTest]:
@@ -244,7 +259,7 @@ class SourceTestReader:
         return name in self._open or is_test_name(name, patterns)
 
     def _read_module_effect(self) -> _MarkEffect:
-        effect = _MarkEffect()
+        effect = NO_EFFECT
         binding = self._module.find("pytestmark", None)
         if binding is not None:
             line, column = binding.position
@@ -267,12 +282,43 @@ class SourceTestReader:
             for node in nodes:
                 if isinstance(node, ast.ClassDef):
                     yield from self._read_test_class(node, prefix, outer)
-                elif not is_test_name(name, functions):
-                    continue
-                elif not self._selects(prefix + name, node):
-                    yield SourceTest(prefix + name, node.lineno)
-                elif not self._is_not_a_test(node):
+                elif (
+                    (self._lines is None or node.lineno in self._lines)
+                    and is_test_name(name, functions)
+                    and not self._is_not_a_test(node)
+                ):
                     yield from self._read_test_function(node, prefix + name, outer)
+
+    def _may_hold_test(self, node: ast.ClassDef) -> bool:
+        """Return whether a class may have a function on one of the lines, perhaps inherited.
+
+        Names are not followed for this: only a class of the file, or nothing of it, is read.
+        """
+        if self._lines is None:
+            return True
+        if id(node) not in self._holding:
+            self._holding[id(node)] = False  # while its bases are asked, which may name it
+            last = node.end_lineno or node.lineno
+            self._holding[id(node)] = any(
+                node.lineno <= line <= last for line in self._lines
+            ) or any(map(self._may_inherit_test, node.bases))
+        return self._holding[id(node)]
+
+    def _may_inherit_test(self, base: ast.expr) -> bool:
+        plain = base.value if isinstance(base, ast.Subscript) else base
+        root = plain
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        if not isinstance(root, ast.Name):
+            return True
+        for binding in self._module.bound.get(root.id, ()):
+            value = binding.value
+            if isinstance(value, ast.ClassDef) and plain is root:
+                if self._may_hold_test(value):
+                    return True
+            elif not isinstance(value, ImportTarget):
+                return True
+        return False
 
     def _is_not_a_test(self, node: Function) -> bool:
         """Return whether a function with a test's name is a fixture, a property or the like."""
@@ -298,6 +344,8 @@ class SourceTestReader:
     def _read_test_class(
         self, node: ast.ClassDef, prefix: str, outer: _MarkEffect
     ) -> Iterator[SourceTest]:
+        if not self._may_hold_test(node):
+            return
         family = list(self._find_class_family(node, self._homes.get(id(node), self._home), set()))
         bases = [
             name
@@ -307,23 +355,20 @@ class SourceTestReader:
         unittest = any(name.rpartition(".")[2].endswith("TestCase") for name in bases)
         if not (is_test_name(node.name, self._classes) or unittest or bases):
             return
-        defined = [find_definitions(class_node.body) for class_node, _ in family]
-        is_test = self._find_class_bindings(node).get("__test__")
+        defined = [self._read_class_body(class_node).definitions for class_node, _ in family]
+        is_test = self._read_class_body(node).bindings.get("__test__")
         if is_test and getattr(is_test[-1].value, "value", None) is False:
             return
         if not unittest and any(CONSTRUCTORS & definitions.keys() for definitions in defined):
             return  # pytest warns, and collects none of its tests
         class_effect = outer
-        inherited: dict[str, list[Definition]] = {}
-        for (class_node, home), definitions in reversed(list(zip(family, defined, strict=True))):
-            inside = _NameContext(home.reducer, self._mask_class_names(class_node))
-            class_effect = self._read_class_effect(class_node, home, inside).join(class_effect)
-            for nodes in definitions.values():
-                self._homes.update((id(definition), inside) for definition in nodes)
+        inherited: dict[str, Sequence[Definition]] = {}
+        for class_node, home in reversed(family):
+            class_effect = self._enter_class(class_node, home).join(class_effect)
             self._collected.add(id(class_node))
             if home.reducer.module is not self._module:  # its code may add marks
                 self._foreign.append((home.reducer.module, class_node, node.lineno))
-            inherited.update(definitions)
+            inherited.update(self._read_class_body(class_node).definitions)
         functions = ("test",) if unittest else (*self._functions, *(["test"] if bases else []))
         name = f"{prefix}{node.name}::"
         source_tests = list(self._read_definitions(inherited, name, class_effect, functions))
@@ -336,11 +381,24 @@ class SourceTestReader:
         ):  # its tests are those of a class in another file
             yield SourceTest(name[:-2], node.lineno, class_effect.marks, class_effect.muted)
 
+    def _enter_class(self, node: ast.ClassDef, home: _NameContext) -> _MarkEffect:
+        """Return the effect of a class, whose definitions are read in its scope from now on."""
+        if home is self._home and id(node) in self._class_effects:
+            return self._class_effects[id(node)]
+        body = self._read_class_body(node)
+        inside = _NameContext(home.reducer, body.scope)
+        for nodes in body.definitions.values():
+            self._homes.update((id(definition), inside) for definition in nodes)
+        effect = self._read_class_effect(node, home, inside)
+        if home is self._home:
+            self._class_effects[id(node)] = effect
+        return effect
+
     def _read_class_effect(
         self, node: ast.ClassDef, home: _NameContext, inside: _NameContext
     ) -> _MarkEffect:
         decorator_effect = self._read_decorators(node.decorator_list, home)
-        bindings = self._find_class_bindings(node).get("pytestmark", [])
+        bindings = self._read_class_body(node).bindings.get("pytestmark", [])
         value = bindings[0].value if len(bindings) == 1 and bindings[0].certain else None
         if not isinstance(value, ast.expr) or home.reducer.module.is_changed("pytestmark"):
             return decorator_effect
@@ -351,15 +409,12 @@ class SourceTestReader:
             self.read.add(id(value))
         return decorator_effect.join(pytestmark_effect)
 
-    def _find_class_bindings(self, node: ast.ClassDef) -> Mapping[str, Sequence[NameBinding]]:
-        if id(node) not in self._bound_in_classes:
-            self._bound_in_classes[id(node)] = find_name_bindings(node.body)
-        return self._bound_in_classes[id(node)]
-
-    def _mask_class_names(self, node: ast.ClassDef) -> NameScope:
-        """Return the names that the body of a class binds, each unresolved."""
-        names = self._find_class_bindings(node)
-        return {name: ast.Name(name, ast.Load(), lineno=1, col_offset=0) for name in names}
+    def _read_class_body(self, node: ast.ClassDef) -> _ClassBody:
+        if id(node) not in self._bodies:
+            bindings = find_name_bindings(node.body)
+            scope = {name: ast.Name(name, ast.Load(), lineno=1, col_offset=0) for name in bindings}
+            self._bodies[id(node)] = _ClassBody(find_definitions(node.body), bindings, scope)
+        return self._bodies[id(node)]
 
     def _find_class_family(
         self, node: ast.ClassDef, home: _NameContext, seen: set[int]
@@ -389,7 +444,8 @@ class SourceTestReader:
         self, reduced: ast.expr, home: _NameContext
     ) -> Iterator[tuple[ast.ClassDef, _NameContext]]:
         if isinstance(reduced, ReducedDefinition) and isinstance(reduced.node, ast.ClassDef):
-            yield reduced.node, _NameContext(reduced.home)
+            is_own = reduced.home is self._home.reducer
+            yield reduced.node, self._home if is_own else _NameContext(reduced.home)
         elif isinstance(reduced, UnresolvedName) and home.reducer.module is self._module:
             for definition in self._definitions.get(reduced.id, ()):
                 if isinstance(definition, ast.ClassDef):
@@ -405,7 +461,7 @@ class SourceTestReader:
                 yield name
 
     def _read_decorators(self, expressions: Iterable[ast.expr], home: _NameContext) -> _MarkEffect:
-        joined_effect = _MarkEffect()
+        joined_effect = NO_EFFECT
         for given in expressions:
             effect = self._read_mark_expression(given, self._reduce_node(given, home), home)
             if effect.clear:

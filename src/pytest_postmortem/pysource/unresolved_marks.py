@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_postmortem.evaluation.links import may_have_ids
-from pytest_postmortem.pysource.bindings import find_executed_parts, walk_statements
+from pytest_postmortem.pysource.bindings import find_executed_parts, is_on_any_line, walk_statements
 from pytest_postmortem.pysource.expressions import (
     bind_decorator_arguments,
     find_plugin_decorators,
@@ -26,7 +26,6 @@ from pytest_postmortem.pysource.marking_lines import (
     CODE_RUNNERS,
     MARK_RELATED_NAMES,
     MarkingLines,
-    is_on_any_line,
 )
 from pytest_postmortem.pysource.project_modules import (
     BoundValue,

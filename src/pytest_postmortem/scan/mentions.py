@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_postmortem.pysource import suite_reader
-from pytest_postmortem.pysource.bindings import parse_python_tree
+from pytest_postmortem.pysource.bindings import is_test_name, parse_python_tree
 from pytest_postmortem.pysource.suite_reader import SourceTest
 from pytest_postmortem.scan.references import Reference, find_references
 from pytest_postmortem.scan.scoring import STRENGTHS, Strength, weigh_reference
@@ -19,7 +20,6 @@ from pytest_postmortem.scan.test_passages import (
     SourcePassage,
     find_first_test_line,
     find_muting_outcome,
-    find_written_text,
     list_functions,
     list_passages,
 )
@@ -87,25 +87,35 @@ def _find_tests_in_tree(
     index: SearchIndex,
     rules: tuple[Collection[str], Sequence[str], Sequence[str]],
 ) -> tuple[MentioningTest, ...]:
+    """Return the tests that mention an incident.
+
+    References are looked for before any mark is read, since most tests have none.
+    """
     lines = io.StringIO(text, newline=None).readlines()
-    references_by_line: dict[int, list[PlacedReference]] = {}
-
-    def is_selected(name: str, node: FunctionNode) -> bool:
-        if node.lineno not in references_by_line:
-            is_possible = _is_mention_possible(node, name, lines, index)
-            found = _find_placed_references(node, name, lines, index) if is_possible else ()
-            references_by_line[node.lineno] = list(found)
-        return bool(references_by_line[node.lineno])
-
+    names = {"test", *rules[1]}
+    functions = [each for each in list_functions(tree.body) if is_test_name(each[0].name, names)]
+    search = _ReferenceSearch(lines, index)
+    references = {node.lineno: search.find_own_references(node) for node, _ in functions}
+    def_lines = {line for line, found in references.items() if found}
+    if any(map(search.find_class_references, {class_names for _, class_names in functions})):
+        def_lines |= references.keys()  # what such a class inherits is about its incident, too
+    if not def_lines:
+        return ()
     by_line: dict[int, list[SourceTest]] = {}
-    for test in suite_reader.find_module_tests(tree, *rules, is_selected, data):
-        if references_by_line.get(test.line):
-            by_line.setdefault(test.line, []).append(test)
-    return tuple(
-        _build_mentioning_test(node, by_line[node.lineno], references_by_line[node.lineno], lines)
-        for node in list_functions(tree.body)
-        if node.lineno in by_line
-    )
+    for test in suite_reader.find_module_tests(tree, *rules, data, def_lines):
+        by_line.setdefault(test.line, []).append(test)
+    found = []
+    for node, _ in functions:
+        if tests := by_line.get(node.lineno):
+            class_names = tests[0].name.rpartition("::")[0]
+            placed = [
+                *references[node.lineno],
+                *search.find_class_references(class_names, node.lineno),
+            ]
+            if placed:
+                placed.sort(key=lambda each: each[0].place not in ("name", "class"))
+                found.append(_build_mentioning_test(node, tests, placed, lines))
+    return tuple(found)
 
 
 def decode_module(data: bytes) -> str | None:
@@ -117,14 +127,56 @@ def decode_module(data: bytes) -> str | None:
         return None
 
 
-def _is_mention_possible(
-    node: FunctionNode, name: str, lines: Sequence[str], index: SearchIndex
-) -> bool:
-    """Return whether a test may mention an incident; this is a fast check."""
-    text = name + "\n" + "".join(lines[find_first_test_line(node, lines) - 1 : node.end_lineno])
-    if index.patterns:
-        return index.is_match_possible(text)
-    return index.is_match_possible(find_written_text(node, name, text, lines))
+class _ReferenceSearch:
+    """Finds the references in the passages of tests.
+
+    A line whose comment, or what a string has after a ``#``, can't match is not read further.
+    """
+
+    def __init__(self, lines: Sequence[str], index: SearchIndex) -> None:
+        self._lines = lines
+        self._index = index
+        self._comment_lines = [
+            number
+            for number, line in enumerate(lines, start=1)
+            if "#" in line and index.is_match_possible(line[line.index("#") :])
+        ]
+
+    def find_own_references(self, node: FunctionNode) -> list[PlacedReference]:
+        """Return the references in a test, except those in the names of its classes."""
+        comments = self._may_match_in_comments(node)
+        if not comments and not self._may_match_elsewhere(node):
+            return []
+        passages = list_passages(node, self._lines, comments=comments)
+        return [placed for passage in passages for placed in self._find_placed_references(passage)]
+
+    def find_class_references(self, class_names: str, line: int = 0) -> list[PlacedReference]:
+        """Return the references in the names of the classes of a test."""
+        return list(self._find_placed_references(SourcePassage("class", class_names, line)))
+
+    def _may_match_in_comments(self, node: FunctionNode) -> bool:
+        if self._index.patterns:  # these may match several lines
+            first = find_first_test_line(node, self._lines)
+            code = "".join(self._lines[first - 1 : node.end_lineno])
+            return self._index.is_match_possible(code)
+        place = bisect_right(self._comment_lines, node.end_lineno or node.lineno)
+        last = self._comment_lines[place - 1] if place else 0
+        return last >= node.lineno or (last > 0 and last >= find_first_test_line(node, self._lines))
+
+    def _may_match_elsewhere(self, node: FunctionNode) -> bool:
+        parts = [node.name]
+        if node.decorator_list:
+            parts += self._lines[node.decorator_list[0].lineno - 1 : node.lineno]
+        first = node.body[0]
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+            parts += self._lines[first.lineno - 1 : first.end_lineno]
+        return self._index.is_match_possible("\n".join(parts))
+
+    def _find_placed_references(self, passage: SourcePassage) -> Iterator[PlacedReference]:
+        if self._index.is_match_possible(passage.text):
+            is_name = passage.place in ("name", "class")
+            for reference in find_references(passage.text, self._index, name=is_name):
+                yield passage, reference
 
 
 def _build_mentioning_test(
@@ -144,15 +196,6 @@ def _build_mentioning_test(
 
 def _rank_mention(mention: Mention) -> tuple[int, bool]:
     return STRENGTHS.index(mention.strength), not mention.known
-
-
-def _find_placed_references(
-    node: FunctionNode, name: str, lines: Sequence[str], index: SearchIndex
-) -> Iterator[PlacedReference]:
-    for passage in list_passages(node, name, lines):
-        is_name = passage.place in ("name", "class")
-        for reference in find_references(passage.text, index, name=is_name):
-            yield passage, reference
 
 
 def _build_mention(

@@ -104,9 +104,12 @@ def find_references(text: str, index: SearchIndex, *, name: bool = False) -> Ite
         text = re.sub("_|::", " ", split_camel_case(text))
     else:
         yield from _find_link_references(text, index)
-        text = _URL.sub(lambda match: " " * len(match[0]), text)
-    yield from _find_number_references(text, index, name)
-    yield from _find_name_references(text, index, name)
+        if "://" in text:
+            text = _URL.sub(lambda match: " " * len(match[0]), text)
+    if index.numbers:
+        yield from _find_number_references(text, index, name)
+    if index.names:
+        yield from _find_name_references(text, index, name)
     yield from _find_pattern_references(text, index)
 
 
@@ -120,13 +123,13 @@ def _find_pattern_references(text: str, index: SearchIndex) -> Iterator[Referenc
 
 
 def _find_link_references(text: str, index: SearchIndex) -> Iterator[Reference]:
-    for match in _URL.finditer(text):
+    for match in _URL.finditer(text) if "://" in text else ():
         url = match[0].rstrip(".,;:!?)*")
         for part in dict.fromkeys([url, url.partition("#")[0], url.partition("?")[0]]):
             if id := index.links.get(normalize_address(part)):
                 yield Reference(id, match.start(), "link")
                 break
-    for match in _SHORTHAND.finditer(text):
+    for match in _SHORTHAND.finditer(text) if "#" in text else ():
         if id := index.links.get(format_github_shorthand(match[1], match[2])):
             yield Reference(id, match.start(), "link")
 
@@ -152,7 +155,7 @@ def _find_number_references(text: str, index: SearchIndex, name: bool) -> Iterat
                     word, number, index, next_match.start("number")
                 )
         end = place
-    for begin, stop in [*bare, (end, len(text))] if not name else ():
+    for begin, stop in [*bare, (end, len(text))] if "#" in text else ():
         yield from _find_sign_references(text, begin, stop, index)
 
 
@@ -194,7 +197,7 @@ def _resolve_number_reference(
 
 def _find_name_references(text: str, index: SearchIndex, name: bool) -> Iterator[Reference]:
     text_tokens = set(split_tokens(text))
-    for token in text_tokens & index.by_token.keys():
+    for token in sorted(text_tokens & index.by_token.keys()):
         for incident_name in index.by_token[token]:
             if text_tokens.issuperset(incident_name.tokens):
                 yield from _find_name_occurrences(text, incident_name, name)

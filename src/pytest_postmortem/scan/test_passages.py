@@ -41,7 +41,6 @@ _STOPPING_CODE = re.compile(
 
 _MUTING_NAME = re.compile(r"(?:^|[._])(?:xfail|skip|expected_?failure|known_?fail)", re.IGNORECASE)
 _MUTED_NAME = re.compile(r"(?:^|[._])(xfail|skip|expected_?failure|known_?fail(?:ure)?)$")
-_HASH = re.compile("#.*")
 _COMMENT_OR_STRING = re.compile(
     r"""\#[^\n]*
     | \"{3} [^"\\]* (?:(?:\\.|"(?!""))[^"\\]*)* \"{3}
@@ -55,6 +54,7 @@ _COMMENT_OR_STRING = re.compile(
 
 _FORMAT_PREFIXES = frozenset("fFtT")
 _COMMENT_LINE = re.compile(r"(\s*)#")
+_COMMENT_SIGN = re.compile(r"^#+(?!\d)[:!]?")
 
 
 class SourcePassage(NamedTuple):
@@ -66,13 +66,19 @@ class SourcePassage(NamedTuple):
     code: str = ""
 
 
-def list_functions(body: Sequence[ast.stmt]) -> Iterator[FunctionNode]:
-    """Yield the functions and methods of a module, including those under conditions."""
+def list_functions(
+    body: Sequence[ast.stmt], class_names: str = ""
+) -> Iterator[tuple[FunctionNode, str]]:
+    """Yield the functions and methods of a module, including those under conditions.
+
+    Each has the names of its classes, ``TestCart::TestTotal``.
+    """
     for node, _ in walk_statements(body, certain=True):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield node
+            yield node, class_names
         elif isinstance(node, ast.ClassDef):
-            yield from list_functions(node.body)
+            inner = f"{class_names}::{node.name}" if class_names else node.name
+            yield from list_functions(node.body, inner)
 
 
 def find_first_test_line(node: FunctionNode, lines: Sequence[str]) -> int:
@@ -87,33 +93,21 @@ def find_first_test_line(node: FunctionNode, lines: Sequence[str]) -> int:
     return line
 
 
-def find_written_text(node: FunctionNode, name: str, code: str, lines: Sequence[str]) -> str:
-    """Return more than the passages of a test have: its name, all that follows a ``#``, its
-    decorators and its docstring.
+def list_passages(
+    node: FunctionNode, lines: Sequence[str], *, comments: bool = True
+) -> Iterator[SourcePassage]:
+    """Yield the passages of a test, without those of its classes.
 
-    ``code`` is that of its lines. The end of a string may be taken for a comment; so that is fast.
+    ``comments`` says whether its comments are read, which costs more than the rest.
     """
-    parts = [name, *_HASH.findall(code)]
-    if node.decorator_list:
-        first = min(decorator.lineno for decorator in node.decorator_list)
-        parts += lines[first - 1 : node.lineno]
-    first_statement = node.body[0]
-    if isinstance(first_statement, ast.Expr):
-        parts += lines[first_statement.lineno - 1 : first_statement.end_lineno]
-    return "\n".join(parts)
-
-
-def list_passages(node: FunctionNode, name: str, lines: Sequence[str]) -> Iterator[SourcePassage]:
-    """Yield the passages of a test, whose node id within the file is ``name``."""
-    class_names, _, function_name = name.rpartition("::")
-    yield SourcePassage("name", function_name, node.lineno)
-    if class_names:
-        yield SourcePassage("class", class_names, node.lineno)
+    yield SourcePassage("name", node.name, node.lineno)
     for decorator in node.decorator_list:
         yield from _list_decorator_passages(decorator, lines)
     docstring = _find_docstring_passage(node, lines)
     if docstring is not None:
         yield docstring
+    if not comments:
+        return
     body = node.body[1:] if docstring is not None else node.body
     end = node.end_lineno or node.lineno
     opening = body[0].lineno if body else end + 1
@@ -271,4 +265,4 @@ def _list_comment_tokens(code: str) -> Iterator[tuple[int, int, str]]:
 
 def _strip_comment_sign(comment: str) -> str:
     """Return a comment without its ``#`` signs, except one before a number."""
-    return re.sub(r"^#+(?!\d)[:!]?", " ", comment)
+    return _COMMENT_SIGN.sub(" ", comment)
