@@ -28,7 +28,12 @@ else:
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-GENERATED = [path for path in PAGES if "[[[cog" in path.read_text(encoding="utf-8")]
+GENERATED = [
+    # Its outputs come from real experiments.
+    pytest.param(path, marks=[pytest.mark.slow] if path.name == "prove.md" else (), id=path.name)
+    for path in PAGES
+    if "[[[cog" in path.read_text(encoding="utf-8")
+]
 SCAN = ROOT / "docs" / "how-to" / "scan.md"
 TUTORIAL = ROOT / "docs" / "tutorial" / "first-incident.md"
 
@@ -81,7 +86,7 @@ def test_the_package_index_shows_absolute_links() -> None:
     assert re.findall(r"\]\((?!https://)[^)]*\)", shown) == []
 
 
-@pytest.mark.parametrize("path", GENERATED, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", GENERATED)
 def test_what_is_generated_is_up_to_date(path: Path) -> None:
     """No output and no table is typed; ``cog -P -r -I docs PAGE`` writes them anew."""
     if path.name == "prove.md" and pytest.version_tuple < (9,):
