@@ -175,7 +175,7 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def run(request: pytest.FixtureRequest, pytester: pytest.Pytester) -> RunPytest:
-    """Run pytest within this process or, where `with_workers_too` says so, with two workers.
+    """Run pytest within this process or, where a mark says so, with one worker or two.
 
     Workers are started from a process of their own: where this test itself runs in a worker,
     the connections of both would meet in one process, and wait for each other.
@@ -198,6 +198,14 @@ with_workers_too = pytest.mark.parametrize(
 """Marks a test whose `run` is made alone and, in a second test, with two workers.
 
 It costs twenty times as much, so it is for what workers do: they collect, link and report.
+"""
+
+with_a_worker_too = pytest.mark.parametrize(
+    "run", [(), ("-n1",)], ids=["alone", "n1"], indirect=True
+)
+"""Marks a test whose `run` is made alone and, in a second test, with one worker.
+
+That is enough where a second worker would only collect and send the same, or run nothing.
 """
 
 
