@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import repositories
-from conftest import RunPytest, gapless_report, report_of, with_workers_too
+from conftest import RunPytest, gapless_report, report_of, with_a_worker_too
 
 GATE = "--postmortem-fail-under=100"
 WHOLE = ["2 of 2 incidents guarded (100 %), 2 linked"]
@@ -51,7 +51,7 @@ def test_an_empty_variable_takes_no_gate_and_no_registry_away(pytester: pytest.P
     gate.stderr.fnmatch_lines(["*Couldn't use --postmortem-fail-under=: it is empty"])
 
 
-@with_workers_too
+@with_a_worker_too
 def test_an_id_that_nobody_could_write_down_is_a_bad_mark(
     pytester: pytest.Pytester, run: RunPytest
 ) -> None:
@@ -73,7 +73,7 @@ def test_an_id_that_nobody_could_write_down_is_a_bad_mark(
     result.assert_outcomes(passed=4)
 
 
-@with_workers_too
+@with_a_worker_too
 def test_properties_of_any_shape_change_no_outcome(
     pytester: pytest.Pytester, run: RunPytest
 ) -> None:
@@ -175,7 +175,7 @@ def test_a_path_in_the_configured_options_makes_the_suite(
     assert report_of(result) == WHOLE
 
 
-@with_workers_too
+@with_a_worker_too
 def test_what_another_plugin_deselects_leaves_the_gate_open(
     pytester: pytest.Pytester, run: RunPytest
 ) -> None:

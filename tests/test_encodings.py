@@ -79,9 +79,22 @@ COMMANDS = (
 )
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_ends_in_no_traceback_where_file_names_cannot_be_decoded(
-    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+RUN_COMMANDS = """\
+import io, json, sys
+from pytest_postmortem.cli.main import main
+
+results = []
+for command in json.loads(sys.argv[1]):
+    sys.stdout = io.TextIOWrapper(io.BytesIO(), errors="surrogateescape")
+    status = main(command)
+    results.append((status, sys.stdout.buffer.getvalue().decode("latin-1")))
+print(json.dumps(results), file=sys.__stdout__)
+"""
+"""Runs commands in one process, and prints of each its exit status and the bytes it printed."""
+
+
+def test_no_command_ends_in_a_traceback_where_file_names_cannot_be_decoded(
+    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the locale C a name that is not ASCII is bytes, which JSON and Markdown escape."""
     environment = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -89,10 +102,13 @@ def test_a_command_ends_in_no_traceback_where_file_names_cannot_be_decoded(
         monkeypatch.setenv(name, value)
 
     done = subprocess.run(
-        [sys.executable, "-m", "pytest_postmortem", *command], capture_output=True, check=False
+        [sys.executable, "-c", RUN_COMMANDS, json.dumps(COMMANDS)], capture_output=True, check=False
     )
 
-    assert b"Traceback" not in done.stderr
-    assert done.returncode in (0, 1)
-    if "--report=json" in command:
-        json.loads(done.stdout)
+    assert b"Traceback" not in done.stderr, done.stderr
+    results = dict(zip(COMMANDS, json.loads(done.stdout), strict=True))
+    assert {command for command, (status, _) in results.items() if status not in (0, 1)} == set()
+    printed = {command: text for command, (_, text) in results.items()}
+    for command in COMMANDS:
+        if "--report=json" in command:
+            json.loads(printed[command].encode("latin-1"))

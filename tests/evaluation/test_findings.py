@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conftest import RunPytest, gapless_report, with_workers_too
+from conftest import RunPytest, gapless_report, with_a_worker_too, with_workers_too
 from junit import register
 
 FORM = 'write @pytest.mark.postmortem("PM-123")'
@@ -90,7 +90,7 @@ def test_a_bad_mark_is_a_finding_with_its_place_and_the_test_runs(
     ]
 
 
-@with_workers_too
+@with_a_worker_too
 def test_a_mark_that_can_t_be_shown_is_still_a_finding(
     pytester: pytest.Pytester, run: RunPytest
 ) -> None:

@@ -6,7 +6,7 @@ from inspect import cleandoc
 
 import pytest
 
-from conftest import RunPytest, gapless_report, with_workers_too
+from conftest import RunPytest, gapless_report, with_a_worker_too
 
 REGISTRY = """
 - id: PM-1
@@ -47,7 +47,7 @@ def suite(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_it=TESTS)
 
 
-@with_workers_too
+@with_a_worker_too
 @pytest.mark.smoke
 def test_a_failing_gate_turns_a_green_run_red(run: RunPytest) -> None:
     """One line says which rule failed, and by how much."""

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from conftest import RunPytest, gapless_report, with_workers_too
+from conftest import RunPytest, gapless_report, with_a_worker_too
 from junit import JUNIT, block_of, ids_of, properties, register, said
 
 needs_reruns = pytest.mark.skipif(
@@ -14,7 +14,7 @@ needs_reruns = pytest.mark.skipif(
 )
 
 
-@with_workers_too
+@with_a_worker_too
 def test_every_test_case_has_the_property_once_however_it_fails(
     pytester: pytest.Pytester, run: RunPytest
 ) -> None:
@@ -110,7 +110,7 @@ def test_a_declared_test_is_linked_like_a_marked_one(
     ]
 
 
-@with_workers_too
+@with_a_worker_too
 @pytest.mark.smoke
 def test_declared_and_marked_links_add_up(pytester: pytest.Pytester, run: RunPytest) -> None:
     """A test that two post-mortems declare and that names one of them has each id once."""
@@ -239,7 +239,7 @@ def test_setup({fixture}): pass
 """
 
 
-@with_workers_too
+@with_a_worker_too
 @pytest.mark.parametrize(
     ("body", "fixture", "heading", "test"),
     [
@@ -278,7 +278,7 @@ def test_a_failing_test_that_was_marked_while_it_ran_shows_its_post_mortem(
     ]
 
 
-@with_workers_too
+@with_a_worker_too
 @needs_reruns
 def test_a_mark_added_on_each_attempt_of_a_rerun_counts_once(
     pytester: pytest.Pytester, run: RunPytest
@@ -315,7 +315,7 @@ def test_a_mark_added_on_each_attempt_of_a_rerun_counts_once(
     ]
 
 
-@with_workers_too
+@with_a_worker_too
 def test_a_marked_test_that_marks_itself_again_shows_all_its_post_mortems(
     pytester: pytest.Pytester, run: RunPytest
 ) -> None:

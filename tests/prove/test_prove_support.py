@@ -83,12 +83,19 @@ def test_read():
 @pytest.mark.parametrize(
     ("options", "verdict", "left"),
     [
-        ((), "proven", ["dummyserver/app.py"]),
-        (("--source=src",), "proven", ["dummyserver/app.py"]),
-        (("--source=dummyserver", "--source=src/*"), "not-proven", []),
-        (("--source=dummyserver/*.py",), "inconclusive", ["src/lib/client.py"]),
+        pytest.param((), "proven", ["dummyserver/app.py"], id="both ways"),
+        pytest.param(("--source=src",), "proven", ["dummyserver/app.py"], id="restricted"),
+        pytest.param(
+            *(("--source=dummyserver", "--source=src/*"), "not-proven", []),
+            id="extended",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            *(("--source=dummyserver/*.py",), "inconclusive", ["src/lib/client.py"]),
+            id="other half",
+            marks=pytest.mark.slow,
+        ),
     ],
-    ids=["both ways", "restricted", "extended", "other half"],
 )
 def test_a_dummy_server_that_the_fix_changed_too(
     tmp_path: Path,

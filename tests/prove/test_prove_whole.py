@@ -115,10 +115,7 @@ DATA: Mapping[str, tuple[str, Mapping[str, str], Mapping[str, str], str]] = {
 
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=() if name in ("template", "both halves") else pytest.mark.slow)
-        for name in DATA
-    ],
+    [pytest.param(name, marks=() if name == "template" else pytest.mark.slow) for name in DATA],
 )
 def test_every_part_of_a_fix_is_reverted(prove: Prove, name: str) -> None:
     """In the checkout, or in a copy of it where a part is not imported."""

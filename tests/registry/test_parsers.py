@@ -21,6 +21,8 @@ from pytest_postmortem.reports.data import report_reader
 from pytest_postmortem.scaffold.pytest_config import parse_pytest_settings
 
 DIGITS = "9" * 4301
+DEEP = 1200
+"""Deeper than Python's own limit of recursion."""
 
 ENTRIES: Mapping[str, str] = {
     "pm.yml": """
@@ -76,7 +78,7 @@ PIECES = (
     *('"', "'", "\\", "{", "}", "[", "]", "[[", ":", "- ", "=", ",", "\n", "\t", "#", "---\n"),
     *('"""', "'''", "<<: ", "&a ", "*a", "!!python/x ", "+++\n", "\\ud800", "\\U00110000", "%"),
     *("\x00", "\x1b", "\x85", "\u2028", "\ufeff", "\u202e", "0x" + "f" * 5000, DIGITS, "1e999"),
-    *("[" * 5000, "{" * 3000, '{"a":' * 3000, "a: {" * 200, "- " * 3000, "> " * 500, "nan", "a.b"),
+    *("[" * DEEP, "{" * DEEP, '{"a":' * DEEP, "a: {" * 200, "- " * DEEP, "> " * 500, "nan", "a.b"),
 )
 RAW = (b"\xff", b"\xed\xa0\x80", b"\xc3", b"\xef\xbb\xbf", b"\xff\xfe")
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from conftest import RunPytest, report_of, with_workers_too
+from conftest import RunPytest, report_of, with_a_worker_too
 from report_schema import read_report
 
 needs_subtests = pytest.mark.skipif(
@@ -47,7 +47,7 @@ def make_suite(pytester: pytest.Pytester, tests: str) -> None:
     pytester.makepyfile(test_it=PREAMBLE + tests)
 
 
-@with_workers_too
+@with_a_worker_too
 @needs_subtests
 @pytest.mark.smoke
 def test_a_failed_subtest_is_not_mended_by_what_follows(
@@ -105,7 +105,7 @@ class TestCase(unittest.TestCase):
     ]
 
 
-@with_workers_too
+@with_a_worker_too
 @needs_reruns
 @pytest.mark.smoke
 def test_only_the_last_attempt_counts_and_a_rerun_is_flaky(

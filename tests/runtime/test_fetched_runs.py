@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import RunPytest, gapless_report, with_workers_too
+from conftest import RunPytest, gapless_report, with_a_worker_too, with_workers_too
 from report_schema import read_report
 from server import Asked, Reply, Server
 
@@ -416,7 +416,7 @@ postmortems:
 """
 
 
-@with_workers_too
+@with_a_worker_too
 def test_tests_that_only_the_registry_names_are_known_to_workers(
     pytester: pytest.Pytester, run: RunPytest, server: Server
 ) -> None:

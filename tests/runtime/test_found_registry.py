@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conftest import RunPytest, gapless_report, with_workers_too
+from conftest import RunPytest, gapless_report, with_a_worker_too
 
 MARKED = "import pytest\n@pytest.mark.postmortem('{}')\ndef test_it(): pass\n"
 PLAIN = "def test_it(): pass\n"
@@ -44,7 +44,7 @@ def test_a_registry_in_a_usual_place_needs_no_setting(
     assert result.ret == 0
 
 
-@with_workers_too
+@with_a_worker_too
 @pytest.mark.parametrize("text", ["- id: PM-1\n", BROKEN], ids=["sound", "broken"])
 def test_a_found_registry_is_not_read_where_nothing_is_marked(
     pytester: pytest.Pytester, run: RunPytest, text: str
@@ -107,7 +107,7 @@ def test_a_broken_registry_that_is_configured_ends_the_run(
     ]
 
 
-@with_workers_too
+@with_a_worker_too
 def test_an_unknown_id_is_an_error_of_a_found_registry_too(
     pytester: pytest.Pytester, run: RunPytest
 ) -> None:
@@ -126,7 +126,7 @@ def test_an_unknown_id_is_an_error_of_a_found_registry_too(
     ]
 
 
-@with_workers_too
+@with_a_worker_too
 def test_a_bad_mark_alone_is_reason_enough_to_load_it(
     pytester: pytest.Pytester, run: RunPytest
 ) -> None:
@@ -158,7 +158,7 @@ def test_other_marks_without_an_id_are_no_reason_to_load_it(
     assert gapless_report(result) == []
 
 
-@with_workers_too
+@with_a_worker_too
 def test_a_registry_that_is_loaded_late_claims_no_gap_for_tests_that_it_declares(
     pytester: pytest.Pytester, run: RunPytest
 ) -> None:

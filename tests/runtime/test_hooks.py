@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import RunPytest, report_of, with_workers_too
+from conftest import RunPytest, report_of, with_a_worker_too
 from report_schema import read_report
 
 LOADS = """
@@ -127,7 +127,7 @@ def pytest_postmortem_report(report, config):
 """
 
 
-@with_workers_too
+@with_a_worker_too
 def test_a_plugin_is_given_the_finished_report(suite: Path, run: RunPytest) -> None:
     """It is the JSON report, once, with the gates judged."""
     (suite / "conftest.py").write_text(LOADS + TAKES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conftest import RunPytest, gapless_report, report_of, with_workers_too
+from conftest import RunPytest, gapless_report, report_of, with_a_worker_too
 from report_schema import read_report
 
 GATE = "--postmortem-fail-under=100"
@@ -254,7 +254,7 @@ def test_an_installed_package_says_nothing_of_a_rootdir_without_tests(
     ]
 
 
-@with_workers_too
+@with_a_worker_too
 def test_a_module_that_skips_itself_is_no_gap(pytester: pytest.Pytester, run: RunPytest) -> None:
     """Its tests are linked, though none of them was collected: all of them were skipped, here."""
     skip = "pytest.skip('no compiler', allow_module_level=True)\n\n"
@@ -299,7 +299,7 @@ def test_a_file_that_skips_itself_is_read_like_any_other(
     ]
 
 
-@with_workers_too
+@with_a_worker_too
 def test_a_module_that_skips_itself_has_the_line_of_its_first_mark(
     pytester: pytest.Pytester, run: RunPytest
 ) -> None:

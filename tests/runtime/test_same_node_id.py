@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from conftest import RunPytest, report_of, with_workers_too
+from conftest import RunPytest, report_of, with_a_worker_too
 from junit import block_of
 from pytest_postmortem.cli.main import main
 from report_schema import read_report, without_durations
@@ -134,7 +134,7 @@ def test_a_failure_of_a_test_without_a_link_is_nobody_elses(
     assert incidents_of(pytester.path) == {"PM-1": ("guarded", {A: "passed"})}
 
 
-@with_workers_too
+@with_a_worker_too
 def test_what_was_deselected_is_known_by_its_file(
     pytester: pytest.Pytester, run: RunPytest
 ) -> None:
@@ -147,7 +147,7 @@ def test_what_was_deselected_is_known_by_its_file(
     assert incidents_of(pytester.path)["PM-2"] == ("guarded", {B: "passed"})
 
 
-@with_workers_too
+@with_a_worker_too
 def test_a_file_that_skips_itself_is_not_the_other_one(
     pytester: pytest.Pytester, run: RunPytest
 ) -> None:
@@ -229,7 +229,7 @@ def test_a_declared_test_in_a_file_that_skipped_itself_is_found(
     )
 
 
-@with_workers_too
+@with_a_worker_too
 def test_a_test_that_marks_itself_is_known_by_its_file(
     pytester: pytest.Pytester, run: RunPytest
 ) -> None:
@@ -361,7 +361,7 @@ def test_a_group_changes_the_node_id_and_not_the_file(pytester: pytest.Pytester)
     }
 
 
-@with_workers_too
+@with_a_worker_too
 @needs_reruns
 def test_a_rerun_of_one_test_says_nothing_of_the_other(
     pytester: pytest.Pytester, run: RunPytest

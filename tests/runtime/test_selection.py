@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import RunPytest, report_of, with_workers_too
+from conftest import RunPytest, report_of, with_a_worker_too
 from pytest_postmortem.cli.main import main
 
 GATE = "--postmortem-fail-under=60"
@@ -147,7 +147,7 @@ def test_what_an_option_leaves_out_is_a_choice_of_this_run(
     assert result.ret == 0
 
 
-@with_workers_too
+@with_a_worker_too
 @pytest.mark.parametrize(
     ("conftest", "arguments", "gate"),
     [

@@ -15,6 +15,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -222,6 +223,22 @@ def render_html_report(
     ``earlier`` are reports of the same registry, oldest first: the page says what changed
     since. ``past`` is a history read from git, which dates the losses and is drawn as well.
     """
+    environment = _build_template_environment()
+    style, script = (
+        Markup(_load_template_source(environment, name)) for name in ("page.css", "page.js")
+    )
+    page = environment.get_template("page.html")
+    return page.render(
+        _build_page_context(ReportSummary(document, earlier, past)),
+        style=style,
+        script=script,
+        content_policy=_build_content_policy(style, script),
+    )
+
+
+@cache
+def _build_template_environment() -> Environment:
+    """Return the environment of the templates, which compiles each of them once in a process."""
     environment = Environment(
         loader=PackageLoader("pytest_postmortem.reports"),
         autoescape=True,
@@ -233,16 +250,7 @@ def render_html_report(
         count=format_page_count, number=format_number, link=parse_web_link, cut=cut_inert_text
     )
     environment.filters["class_query"] = _build_class_query
-    style, script = (
-        Markup(_load_template_source(environment, name)) for name in ("page.css", "page.js")
-    )
-    page = environment.get_template("page.html")
-    return page.render(
-        _build_page_context(ReportSummary(document, earlier, past)),
-        style=style,
-        script=script,
-        content_policy=_build_content_policy(style, script),
-    )
+    return environment
 
 
 def _load_template_source(environment: Environment, name: str) -> str:

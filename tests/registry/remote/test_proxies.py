@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -154,6 +155,7 @@ def test_a_proxy_sees_nothing_of_what_goes_over_https(
         threading.Thread(target=refuse, daemon=True).start()
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{listening.getsockname()[1]}")
         monkeypatch.delenv("HTTPS_PROXY")
+        monkeypatch.setattr(time, "sleep", lambda seconds: None)  # between the attempts
 
         found = read(tmp_path, "https://tracker.example/pm")
 
