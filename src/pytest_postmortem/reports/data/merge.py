@@ -363,8 +363,7 @@ def _restore_postmortem(incident: Mapping[str, Any], root: str) -> Postmortem:
     path = incident.get("path")
     items = incident["action_items"]
     declares, declared = incident.get("declares", ()), bool(incident.get("declared"))
-    return replace(
-        _restore_record(Postmortem, incident),
+    return _restore_record(Postmortem, incident)._replace(
         path=path and _prefix_path(root, path),
         date=_restore_date(incident),
         problem_class=incident["class"],
