@@ -7,12 +7,15 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from runpy import run_path
 from types import ModuleType
 from typing import Any, get_args
 
 import pytest
 
 from pytest_postmortem import report_formats
+from pytest_postmortem.cli import arguments
+from pytest_postmortem.cli.arguments import CliCommand
 from pytest_postmortem.cli.main import main
 from pytest_postmortem.model import Scope
 from pytest_postmortem.report_formats import REPORT_FORMATS, ReportFormat, ReportSubject
@@ -63,8 +66,11 @@ def project(pytester: pytest.Pytester) -> Path:
 
 
 @pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Add a format to the table, as its module and one entry."""
+def fake(monkeypatch: pytest.MonkeyPatch) -> Sequence[CliCommand]:
+    """Add a format to the table, as its module and one entry; return the table of commands.
+
+    That of the commands reads the table of formats when it is imported.
+    """
     module = ModuleType("pytest_postmortem.fake_format")
 
     def render_fake_report(data: Any) -> str:
@@ -74,11 +80,14 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, module.__name__, module)
     added = ReportFormat("fake", dict.fromkeys(SUBJECTS, "fake_format:render_fake_report"))
     monkeypatch.setattr(report_formats, "REPORT_FORMATS", (*REPORT_FORMATS, added))
+    imported = run_path(str(Path(arguments.__file__)), run_name=arguments.__name__)
+    commands: Sequence[CliCommand] = imported["CLI_COMMANDS"]
+    return commands
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_format_in_the_table_works_in_every_command(
-    project: Path, fake: None, capsys: pytest.CaptureFixture[str], command: str
+    project: Path, fake: Sequence[CliCommand], capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     """It is printed, written to a file, and named by the help."""
     arguments = [command, *COMMANDS[command][1]]
@@ -86,7 +95,7 @@ def test_a_format_in_the_table_works_in_every_command(
     main([*arguments, "--report=fake", "--report=fake:out/fake.txt"])
     printed = capsys.readouterr().out
     with pytest.raises(SystemExit):
-        main([command, "--help"])
+        main([command, "--help"], fake)
 
     assert printed.startswith("fake ")
     assert (project / "out" / "fake.txt").read_text() == printed
@@ -94,7 +103,7 @@ def test_a_format_in_the_table_works_in_every_command(
 
 
 def test_a_format_in_the_table_works_in_pytest(
-    project: Path, fake: None, pytester: pytest.Pytester
+    project: Path, fake: Sequence[CliCommand], pytester: pytest.Pytester
 ) -> None:
     """Both printed after the run and written to a file."""
     result = pytester.runpytest_inprocess(
