@@ -52,6 +52,18 @@ def measure_width(text: str) -> int:
     )
 
 
+def align_columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows of cells as lines of one width, with two spaces between the columns."""
+    widths = [max(map(measure_width, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell + " " * (width - measure_width(cell))
+            for cell, width in zip(row, widths, strict=True)
+        )
+        for row in rows
+    ]
+
+
 def shorten_to_width(text: str, width: int) -> str:
     """Return a text of at most so many columns; where it is cut, it ends in three dots."""
     if measure_width(text) <= width:

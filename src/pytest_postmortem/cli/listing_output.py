@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
-from rich.cells import cell_len, set_cell_size
-
 from pytest_postmortem.cli.listing_rows import (
     IncidentRow,
     format_next_step,
@@ -22,7 +20,7 @@ from pytest_postmortem.reports.markdown import (
     passes_without_fix,
 )
 from pytest_postmortem.reports.terminal import LONGEST_OWNER
-from pytest_postmortem.text import sanitize_line, shorten_to_width
+from pytest_postmortem.text import align_columns, measure_width, sanitize_line, shorten_to_width
 
 LIST_FORMAT = 1
 
@@ -108,24 +106,13 @@ def _get_list_fact(row: IncidentRow, name: str) -> str:
 
 
 def _align_cells(cells: Sequence[Sequence[str]], width: int | None) -> Iterator[str]:
-    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
-    for line in cells:
-        head = "  ".join(
-            set_cell_size(*cell_and_width)
-            for cell_and_width in zip(line[:-1], widths, strict=False)
-        )
-        room = None if width is None else max(NARROWEST_TITLE, width - cell_len(head) - 2)
-        yield (
-            f"{head}  {_truncate_cell(line[-1], room)}".rstrip()
-            if head
-            else _truncate_cell(line[-1], room)
-        )
-
-
-def _truncate_cell(text: str, room: int | None) -> str:
-    if room is None or cell_len(text) <= room:
-        return text
-    return set_cell_size(text, room - 3).rstrip() + "..."
+    heads = align_columns([line[:-1] for line in cells])
+    for head, line in zip(heads, cells, strict=True):
+        used = measure_width(head) + 2
+        title = line[-1]
+        if width is not None:
+            title = shorten_to_width(title, max(NARROWEST_TITLE, width - used))
+        yield f"{head}  {title}".rstrip() if head else title
 
 
 def render_incident_table(rows: Sequence[IncidentRow], *, read: bool) -> str:

@@ -14,7 +14,7 @@ from pytest_postmortem.scan.findings import CandidateTest, FixFinding, FixScan
 from pytest_postmortem.scan.fix_mentions import FixRole
 from pytest_postmortem.scan.fix_tests import FixTest
 from pytest_postmortem.scan.incident_fixes import FixEvidence
-from pytest_postmortem.text import shorten_text
+from pytest_postmortem.text import align_columns, shorten_text
 
 COLUMNS = ("incident", "fix", "tests", "evidence")
 MAX_WIDTHS = (40, 40, 90)
@@ -38,10 +38,8 @@ def render_fix_lines(scan: FixScan, *, verbose: bool = False) -> Iterator[str]:
         return
     rows = [_format_row(finding) for finding in scan.findings]
     shortened = [(*map(shorten_text, row[:3], MAX_WIDTHS), row[3]) for row in [COLUMNS, *rows]]
-    widths = [max(len(row[column]) for row in shortened) for column in range(3)]
-    for row, finding in zip(shortened, [None, *scan.findings], strict=True):
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        yield "  ".join([*cells, row[3]]).rstrip()
+    for line, finding in zip(align_columns(shortened), [None, *scan.findings], strict=True):
+        yield line.rstrip()
         if verbose and finding is not None:
             yield from _format_details(finding)
     yield from scan.notes

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Literal, get_args
@@ -19,7 +19,7 @@ from pytest_postmortem.evaluation.evaluate import is_incident_selected
 from pytest_postmortem.model import Policy, Registry, ShowLevel, format_count
 from pytest_postmortem.reports.redaction import redact_postmortem
 from pytest_postmortem.reports.severity_order import build_severity_ranking
-from pytest_postmortem.text import join_some_texts, measure_width, sanitize_line
+from pytest_postmortem.text import align_columns, join_some_texts, sanitize_line
 
 if TYPE_CHECKING:
     from pytest_postmortem.git import Commit
@@ -284,8 +284,7 @@ def render_history_table(history: LinkHistory) -> str:
         )
         for row in rows
     ]
-    widths = [max(map(measure_width, column)) for column in zip(*rows, strict=True)]
-    lines = [_format_table_row(row, widths) for row in rows]
+    lines = [line.rstrip() for line in align_columns(rows)]
     if history.points:
         lines += ["", "from        linked  with an active test"]
         last_of_day = {point.day: point for point in history.points}
@@ -314,11 +313,6 @@ def render_history_table(history: LinkHistory) -> str:
     if history.cut:
         lines.append("The clone is shallow: run `git fetch --unshallow` for older commits")
     return "".join(f"{sanitize_line(line)}\n" for line in lines)
-
-
-def _format_table_row(row: Sequence[str], widths: Sequence[int]) -> str:
-    pairs = zip(row, widths, strict=True)
-    return "  ".join(cell + " " * (width - measure_width(cell)) for cell, width in pairs).rstrip()
 
 
 def _format_history_row(story: IncidentHistory) -> tuple[str, ...]:
