@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from pytest_postmortem.model import normalize_id
 
@@ -67,11 +67,10 @@ def pad_to_width(text: str, width: int) -> str:
     return text + " " * (width - measure_width(text))
 
 
-def align_columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield rows of a table as lines, each cell as wide as the widest of its column."""
+def align_columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows of a table as lines, each cell as wide as the widest of its column."""
     widths = [max(map(measure_width, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(map(pad_to_width, row, widths))
+    return ["  ".join(map(pad_to_width, row, widths)) for row in rows]
 
 
 def clean_text(text: str, *, lines: bool = False) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -19,21 +19,23 @@ SCAN_SOURCES = ("names", "fixes")
 class CliArgument:
     """An argument by its usage: its name or its flags, and the word for its value.
 
-    A flag without a word is a switch; ``details`` are further arguments of
-    `argparse.ArgumentParser.add_argument`.
+    A flag without a word is a switch; ``help`` may be a function that is called when it is needed.
+    ``details`` are further arguments of `argparse.ArgumentParser.add_argument`.
     """
 
-    def __init__(self, usage: str, help: str, **details: Any) -> None:
+    def __init__(self, usage: str, help: str | Callable[[], str], **details: Any) -> None:
         self._flags = [word for word in usage.split() if word.startswith("-")]
         words = [word for word in usage.split() if not word.startswith("-")]
         if not self._flags:
             self._flags.append(words.pop(0))
         kind = {"metavar": words[0]} if words else {"action": "store_true"}
-        self._details = {"help": help, **kind, **details}
+        self._help = help
+        self._details = {**kind, **details}
 
     def declare(self, parser: argparse._ActionsContainer) -> None:
         """Add the argument to a parser or a group of it."""
-        parser.add_argument(*self._flags, **self._details)
+        text = self._help if isinstance(self._help, str) else self._help()
+        parser.add_argument(*self._flags, help=text, **self._details)
 
 
 class CliCommand(NamedTuple):
@@ -100,8 +102,11 @@ REPEATABLE: Mapping[str, Any] = {"action": "append", "default": []}
 
 def _build_report_argument(subject: ReportSubject) -> CliArgument:
     """Return the argument for the formats of a report, and the files that it is written to."""
-    types = f"{describe_report_types(subject)} (repeatable; default: term)"
-    return CliArgument("--report TYPE[:DEST]", types, **REPEATABLE)
+
+    def describe_types() -> str:
+        return f"{describe_report_types(subject)} (repeatable; default: term)"
+
+    return CliArgument("--report TYPE[:DEST]", describe_types, **REPEATABLE)
 
 
 CONFIGURATION = (

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pytest_postmortem.cli import EXIT_NOT_JUDGED
-from pytest_postmortem.cli.report import build_files_error, print_report
+from pytest_postmortem.cli.report import build_files_error, print_delivery, print_report
 from pytest_postmortem.cli.report_targets import parse_report_targets
 from pytest_postmortem.evaluation.gates import is_report_failing
 from pytest_postmortem.report_formats import is_terminal_type
@@ -38,13 +37,10 @@ def main(options: argparse.Namespace) -> int:
     merged_report = merge_reports(sources, expected, options.fail_under)
     settings = Settings(reports=tuple(report_targets))
     delivery = deliver_report(merged_report, settings, 0, None)
-    for line in delivery.notes:
-        print(line.text, file=sys.stderr)
     for target in report_targets:
         if is_terminal_type(target.type):
             print_report(merged_report, target.type)
-    for text in delivery.printed:
-        print(text, end="")
+    print_delivery(delivery)
     if is_report_failing(merged_report) or not delivery.whole:
         return 1
     has_missing_reports = expected is not None and len(sources) < expected

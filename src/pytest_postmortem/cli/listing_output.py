@@ -20,12 +20,7 @@ from pytest_postmortem.reports.markdown import (
     format_proof_strength,
 )
 from pytest_postmortem.reports.terminal import LONGEST_OWNER
-from pytest_postmortem.text import (
-    align_columns,
-    measure_width,
-    sanitize_line,
-    shorten_to_width,
-)
+from pytest_postmortem.text import align_columns, measure_width, sanitize_line, shorten_to_width
 
 LIST_FORMAT = 1
 

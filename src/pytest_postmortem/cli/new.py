@@ -67,8 +67,6 @@ class RegressionTestFile:
     A folder means a new file in it.
     """
 
-    __test__ = False  # pytest collects what begins with Test
-
     def __init__(self, project: Project, text: str, title: str) -> None:
         path, _, name = text.partition("::")
         file = Path(os.path.abspath(path))

@@ -8,15 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pytest_postmortem.files import find_test_files
+from pytest_postmortem.files import VENV_ENTRIES, find_test_files
 from pytest_postmortem.pysource import suite_reader
 from pytest_postmortem.pysource.declared_tests import DeclaredTests, DoctestSettings
 from pytest_postmortem.pysource.lost_marks import LostMark, LostMarkFinder
 from pytest_postmortem.pysource.marker_index import SourceTestsByFile, UninterpretedFile
 from pytest_postmortem.pysource.project_modules import ModuleIndex, ParsedModule
-
-VENV_FILES = ("pyvenv.cfg", "conda-meta/history")
-"""What a virtual environment holds, as pytest knows one."""
 
 
 class ProjectCode:
@@ -123,6 +120,6 @@ def find_code_files(root: Path, left_out: Iterable[str]) -> Iterator[Path]:
     def is_ignored(path: Path) -> bool:
         if any(fnmatch(path.name, pattern) for pattern in patterns):
             return True
-        return path.suffix != ".py" and any((path / name).is_file() for name in VENV_FILES)
+        return path.suffix != ".py" and any((path / name).exists() for name in VENV_ENTRIES)
 
     return find_test_files([root], ["*.py"], is_ignored, patterns)

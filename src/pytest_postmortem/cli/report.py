@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pytest_postmortem.cli.report_targets import parse_report_targets
 from pytest_postmortem.errors import Problem, SettingsError
@@ -20,7 +19,6 @@ from pytest_postmortem.reports.data.summary import find_report_time, get_time_ke
 from pytest_postmortem.reports.json_report import build_report_document
 from pytest_postmortem.reports.terminal import LISTING_HINT
 from pytest_postmortem.reports.writers import DeliveryResult, put_report_at_target
-from pytest_postmortem.settings import ReportTarget
 from pytest_postmortem.text import sanitize_line
 
 
@@ -51,7 +49,9 @@ def main(options: argparse.Namespace) -> int:
                 build_report_document(merge_reports([last])) if last.foreign else last.document
             )
             earlier = [source.document for source in sources[:-1] if not source.foreign]
-            _deliver_report(target, own_document, earlier, past)
+            delivery = DeliveryResult()
+            put_report_at_target(target, own_document, delivery, 0, earlier, past)
+            print_delivery(delivery)
     return 0
 
 
@@ -88,14 +88,8 @@ def print_report(whole: Report, type: str) -> None:
         print(line.text.replace(LISTING_HINT, "--report=term-missing lists them"))
 
 
-def _deliver_report(
-    target: ReportTarget,
-    document: Mapping[str, Any],
-    earlier: Sequence[Mapping[str, Any]],
-    past: Mapping[str, Any] | None,
-) -> None:
-    delivery = DeliveryResult()
-    put_report_at_target(target, document, delivery, 0, earlier, past)
+def print_delivery(delivery: DeliveryResult) -> None:
+    """Print the reports of a delivery that go to standard output, and its notes."""
     for line in delivery.notes:
         print(line.text, file=sys.stderr)
     for text in delivery.printed:
