@@ -21,16 +21,19 @@ import yaml  # noqa: F401  # libyaml keeps the classes of the first import, see 
 import pytest_postmortem
 from prove_repository import Repository
 from pytest_postmortem.lint import rules
+from pytest_postmortem.plugin import CompiledModuleFinder
 from pytest_postmortem.runtime.run_metadata import COMMIT_VARIABLES
 from server import Server, serving
 
 pytest_plugins = ["pytester"]
 
 # pytester forgets the modules that a run within this process imported first. What is imported
-# before stays, so that no class of ours exists twice.
+# before stays, so that no class of ours exists twice. As in a run in use, it comes from bytecode.
+sys.meta_path.insert(0, CompiledModuleFinder)
 for module in pkgutil.walk_packages(pytest_postmortem.__path__, "pytest_postmortem."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
+sys.meta_path.remove(CompiledModuleFinder)
 
 
 OWN = ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "SOURCE_DATE_EPOCH")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -75,21 +75,25 @@ def find_row(name: str) -> str:
     return name.removeprefix("pytest_postmortem").lstrip(".").partition(".")[0]
 
 
-def imports(name: str) -> Iterator[str]:
-    """Yield the modules of the package that a module imports, but for its type checker."""
+@cache
+def imports(name: str) -> set[str]:
+    """Return the modules of the package that a module imports, but for its type checker."""
     tree = ast.parse(MODULES[name].read_text())
     typing = {
         id(each)
         for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name)
+        if node.test.id == "TYPE_CHECKING"
         for each in ast.walk(node)
     }
+    found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and id(node) not in typing:
             assert node.level == 0, f"{name} has a relative import"
             names = (f"{node.module}.{alias.name}" for alias in node.names)
             imported = {each if each in MODULES else str(node.module) for each in names}
-            yield from imported & MODULES.keys()
+            found |= imported & MODULES.keys()
+    return found
 
 
 def test_a_module_imports_only_what_its_row_on_the_map_allows() -> None:
@@ -109,7 +113,7 @@ def test_no_modules_import_each_other() -> None:
 
     Imports within functions count. `CycleError` names the modules of a circle.
     """
-    TopologicalSorter({name: set(imports(name)) - {name} for name in MODULES}).prepare()
+    TopologicalSorter({name: imports(name) - {name} for name in MODULES}).prepare()
 
 
 def test_the_map_shows_these_rows() -> None:
@@ -235,21 +239,36 @@ REPORT_MODULES: dict[str, set[str]] = {
 """What each report imports more; of other packages only their names, of Python nothing."""
 
 
-@pytest.mark.parametrize("type", REPORT_MODULES)
-def test_a_report_of_a_registry_file_imports_no_parser_of_documents(
-    type: str, tmp_path: Path
-) -> None:
-    """What reads the text of a document is imported only if an incident has one."""
-    (tmp_path / "registry.yml").write_text(
+USE = ("--postmortem-registry=registry.yml", "-p", "cacheprovider")
+
+
+@pytest.fixture(scope="module")
+def used_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a registry that an earlier run has kept, and a test."""
+    folder = tmp_path_factory.mktemp("used")
+    (folder / "registry.yml").write_text(
         "- {id: PM-1, title: Login, url: 'https://x.io/1', root_cause: A cache.}\n"
         "- {id: PM-2, title: Search}\n"
     )
-    (tmp_path / "test_it.py").write_text(FIRST_TEST)
-    report = f"--postmortem-report={type}:report"
-    use = ("--postmortem-registry=registry.yml", report, "-p", "cacheprovider")
-    loaded(tmp_path, *use)  # which keeps the registry
+    (folder / "test_it.py").write_text(FIRST_TEST)
+    loaded(folder, *USE)
+    return folder
 
-    modules = loaded(tmp_path, *use) - loaded(tmp_path, "-p", "no:postmortem")
+
+@pytest.fixture(scope="module")
+def unused_modules(used_folder: Path) -> set[str]:
+    """The modules of a run without the plugin."""
+    return loaded(used_folder, "-p", "no:postmortem")
+
+
+@pytest.mark.parametrize("type", REPORT_MODULES)
+def test_a_report_of_a_registry_file_imports_no_parser_of_documents(
+    type: str, used_folder: Path, unused_modules: set[str]
+) -> None:
+    """What reads the text of a document is imported only if an incident has one."""
+    report = f"--postmortem-report={type}:report"
+
+    modules = loaded(used_folder, *USE, report) - unused_modules
 
     own = {name for name in modules if name.startswith("pytest_postmortem")}
     others = {name.partition(".")[0] for name in modules - own} - sys.stdlib_module_names
