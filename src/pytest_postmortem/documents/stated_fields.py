@@ -60,12 +60,6 @@ _LABEL_START = re.compile(
     r"(?:[\W_]{0,12}?:[\w+-]+:[\W_]*|[\W_]{0,12}(?:\d{1,2}[.)]\s+[\W_]*)?)"
     r"([^\W\d_][^:：\n]{0,58})[:：]"
 )
-_LABEL_LINE = re.compile(r"\n(?![ \t>+#.-]*(?:\* )?(?:[0-9]+[^0-9.)\n]|\n|\Z))")
-"""The beginning of a line that may have a label: it is not empty, and has no time before its text.
-
-Most lines of a post-mortem are those of its timeline.
-"""
-
 _SEVERAL_PARTS = re.compile(r"\]\(|<|\s\|\s|[·•]|\s(?:\*\*|__)\w")
 _BOLD_LABEL = re.compile(r"[\W_]*?(\*\*|__)([^*_]{2,40})\1\s*[–—-]?\s*(.*)")
 _LIST_BULLET = re.compile(r"\s*(?:>\s*)*(?:[-*+•]|\d+[.)])\s+(?:\[[ xX]\]\s+)?")
@@ -78,6 +72,9 @@ _PLACEHOLDER = re.compile(
     r"<[^<>]*>|\{+[^{}]*\}+|\[[^\[\]]*\]|[\W_]*|[?.x_-]+|"
     r".*\b(?:YYYY|yyyy|MM-DD|XXX+|[A-Z]+-[XN]+|X{2,}\d*)\b.*"
 )
+_BLANK_PARTS = ("YYYY", "yyyy", "MM-DD", "XX", "-X", "-N")
+"""What a placeholder has that begins with a letter or a number, and not with an ``x``."""
+
 _CHOICE_SEPARATOR = r"\s*[/|]\s*|,\s+"
 _HANDLES = re.compile(r"(?:@[\w.-]+[\s,;&]*|and\s+)+")
 _ID = re.compile(r"#?[^\W_][\w./-]*\d[\w./-]*")
@@ -85,8 +82,8 @@ _BRACKET = re.compile(r"[\[【(（]([^()（）\[\]【】]{1,40})[\]】)）]\s*")
 _LETTERED_ID = r"[A-Za-z]+[-_ ]?\d[\w-]*"
 _EMOJI_BEFORE_ID = r"[^\w\s()\[\]【】（）<{'\"“«#.,-]+\s*(?=[A-Z]{2,}[-_ ]?\d)"
 _EMOJI = r"(?::[\w+-]+:|[^\w\s()\[\]<{@#'\"“«.,&/-])+\s*(?=\w)"
+_END_BRACKETS = (")", "]", "）")
 _END_BRACKET = re.compile(r"\s*[(\[（]([^()\[\]（）]{1,20})[)\]）]\s*$")
-_LETTERS = re.compile(r"[^\W_]+")
 _COMMITS = re.compile(r"[0-9a-f]{7,64}(?:[\s,;]+[0-9a-f]{7,64})*")
 
 
@@ -141,10 +138,11 @@ def read_stated_fields(
     """
     visible = lines if rst else hide_code(lines)
     text = "\n".join(visible)
-    headings = list(find_visible_headings(visible, rst))
+    positions = find_line_positions(text)
+    headings = list(find_visible_headings(visible, rst, positions))
     statements = [
         *_find_sections_of_one_value(visible, headings, labels),
-        *_find_label_statements(visible, labels, "|" in text),
+        *_find_label_statements(visible, labels, range(len(visible)) if "|" in text else positions),
     ]
     if "<" in text and ("<td" in text or "<dt" in text):
         statements += _find_html_pairs(text, labels)
@@ -163,7 +161,7 @@ def read_stated_fields(
         title = title and title[emoji.end() :] if title == headings[0].text else title
     if "date" not in texts and first and (day := find_date(first.text, labels.months)):
         texts["date"] = day
-    if title is None:
+    if title is None and "<" in text:
         title = _find_html_title(visible)
     if title:
         texts["title"] = title
@@ -205,7 +203,7 @@ def _find_title(
             continue
         shown_title, found = split_title_brackets(title, labels, severities)
         bracket_texts = {**found, **bracket_texts}
-        if _fold_letters(title) != _fold_letters(stem):
+        if not _is_same_text(title, stem):
             return shown_title or labelled_title, bracket_texts
         first_title = first_title or shown_title
     return labelled_title or first_title, bracket_texts
@@ -217,14 +215,20 @@ def _find_heading_title(heading: DocumentHeading, labels: Labels) -> str | None:
     if colon and len(head) < MAX_LABEL and find_label_kind(labels, head) == "title":
         return _clean_title(value.strip(), labels)
     word = normalize_word(heading.text)
-    section = word in labels.sections or SECTION_TITLES.fullmatch(
-        heading.text.casefold().rstrip(": ")
-    )
-    if heading.level > 1 and (section or find_label_kind(labels, word)):
+    if heading.level > 1 and (
+        word in labels.sections
+        or SECTION_TITLES.fullmatch(heading.text.casefold().rstrip(": "))
+        or find_label_kind(labels, word)
+    ):
         return None
-    if word in labels.documents or _PLACEHOLDER.fullmatch(heading.text):
-        return None
-    return heading.text
+    return None if word in labels.documents or _is_placeholder(heading.text) else heading.text
+
+
+def _is_placeholder(text: str) -> bool:
+    """Return whether a text is one that a template leaves to be filled in."""
+    if text[:1].isalnum() and text[0] != "x" and not any(map(text.__contains__, _BLANK_PARTS)):
+        return False
+    return _PLACEHOLDER.fullmatch(text) is not None
 
 
 def split_title_brackets(
@@ -251,13 +255,23 @@ def split_title_brackets(
     prefix, colon, _ = rest.partition(":")
     if colon and is_severity_code(prefix.strip()):
         texts.setdefault("severity", prefix.strip())
-    elif (match := _END_BRACKET.search(rest)) and is_severity_code(match[1]):
-        texts.setdefault("severity", match[1])
+    elif rest.rstrip().endswith(_END_BRACKETS):
+        match = _END_BRACKET.search(rest)
+        if match and is_severity_code(match[1]):
+            texts.setdefault("severity", match[1])
     return rest or title, texts
 
 
+def _is_same_text(first: str, second: str) -> bool:
+    """Return whether two texts have the same letters and numbers, without regard to case."""
+    ends = first[-1:], second[-1:]  # most titles end with another letter than the file's name
+    if all(map(str.isalnum, ends)) and ends[0].casefold()[-1:] != ends[1].casefold()[-1:]:
+        return False
+    return _fold_letters(first) == _fold_letters(second)
+
+
 def _fold_letters(text: str) -> str:
-    return "".join(_LETTERS.findall(text)).casefold()
+    return "".join(filter(str.isalnum, text)).casefold()
 
 
 def _find_sections_of_one_value(
@@ -281,11 +295,11 @@ def _find_sections_of_one_value(
 
 
 def _find_label_statements(
-    lines: Sequence[str], labels: Labels, has_tables: bool
+    lines: Sequence[str], labels: Labels, positions: Sequence[int]
 ) -> Iterator[_Statement]:
     """Yield the values of labels in lines, lists and tables, in order."""
     table: list[str] = []
-    for position in range(len(lines)) if has_tables else find_line_positions(_LABEL_LINE, lines):
+    for position in positions:
         line = lines[position]
         if "|" in line:
             is_row = line.lstrip()[:1] == "|" and line.count("|") > 1
@@ -509,14 +523,14 @@ def _is_choice_of_statuses(value: str, labels: Labels) -> bool:
 
 def _is_template_text(value: str) -> bool:
     """Return whether a value is one that a template leaves to be filled in."""
-    return _PLACEHOLDER.fullmatch(value) is not None and not is_severity_code(value.strip("[]"))
+    return _is_placeholder(value) and not is_severity_code(value.strip("[]"))
 
 
 def _clean_title(value: str, labels: Labels) -> str | None:
     word = normalize_word(value)
     if not word or word in labels.placeholders or word in labels.documents:
         return None
-    return None if _PLACEHOLDER.fullmatch(value) else value
+    return None if _is_placeholder(value) else value
 
 
 def _clean_name(value: str, labels: Labels, kind: str) -> str | None:
@@ -526,4 +540,4 @@ def _clean_name(value: str, labels: Labels, kind: str) -> str | None:
         return None
     if word in labels.placeholders and not (kind == "status" and word in labels.statuses):
         return None
-    return None if _PLACEHOLDER.fullmatch(value) else value.rstrip(".")
+    return None if _is_placeholder(value) else value.rstrip(".")

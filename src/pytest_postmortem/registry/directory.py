@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -78,7 +78,7 @@ def read_directory(directory: DocumentDirectory, files: FolderFiles) -> Registry
         if not directory.others
         or os.path.normpath(os.path.join(directory.path, path)) not in directory.others
     ]
-    links_by_path = _find_links(directory, paths)
+    links_by_path = _find_links(directory, paths, walk.inodes)
     linked = {link for links in links_by_path.values() for link in links}
     folder = examine_folder(
         directory.path, (path for path in paths if path not in linked), directory.how.files
@@ -117,9 +117,12 @@ def _merge_exported_entries(raws: Sequence[RawEntry]) -> list[RawEntry]:
     merged: dict[tuple[str, str], RawEntry] = {}
     kept = []
     for raw in raws:
+        if raw.document:
+            kept.append(raw)
+            continue
         names = [fields.parse_scalar(raw.values.get(name)) for name in ("id", "title")]
         key = (str(names[0]).casefold(), str(names[1]).casefold())
-        first = None if raw.document or not all(names) else merged.setdefault(key, raw)
+        first = merged.setdefault(key, raw) if all(names) else None
         if first is None or first is raw or first.path == raw.path:
             kept.append(raw)
             continue
@@ -157,10 +160,15 @@ def _resolve_numeric_dates(raws: list[RawEntry]) -> list[RawEntry]:
     ]
 
 
-def _find_links(directory: DocumentDirectory, paths: Sequence[str]) -> dict[str, list[str]]:
+def _find_links(
+    directory: DocumentDirectory, paths: Sequence[str], inodes: Mapping[str, int]
+) -> dict[str, list[str]]:
     """Return the documents that have several paths: the first, with the others."""
     first: dict[tuple[int, int], str] = {}
     links: dict[str, list[str]] = {}
+    found = [inodes.get(path) for path in paths]
+    if None not in found and len(set(found)) == len(found):
+        return links
     for path in filter(parse_linked_name, paths):
         with suppress(OSError):
             status = os.stat(f"{directory.path}/{path}")
@@ -218,9 +226,9 @@ def _read_document_entries(
         return _read_data_entries(directory, relative, name, text)
     values, lines = read_document_lines(text, shown_path, name.kind)
     derived = find_derived_texts(directory, values, lines, name)
-    if "date" not in derived and not has_date_field(values):
-        day = find_folder_date(relative)
-        derived |= {"date": day} if day else {}
+    day = find_folder_date(relative)
+    if day and "date" not in derived and not has_date_field(values):
+        derived["date"] = day
     if not values and not has_incident_name(name.stem):
         hint = find_list_hint(lines, name.kind, shown_path)
         derived |= {"hint": hint} if hint else {}

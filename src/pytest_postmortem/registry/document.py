@@ -29,6 +29,7 @@ from pytest_postmortem.registry.located_data import LocatedTable
 from pytest_postmortem.registry.raw_entries import WRAPPER_KEYS, RawEntry
 from pytest_postmortem.text import clean_path, clean_text
 
+_PLAIN_PAIRS = re.compile(r"(?:[A-Za-z_][A-Za-z0-9_-]*: +[A-Za-z0-9][A-Za-z0-9 ,./_+-]*\n)+")
 _RST_FIELD = re.compile(r":([\w -]+):(?:\s+(.*))?$")
 
 
@@ -132,6 +133,8 @@ def _find_id_by_pattern(pattern: str | None, stem: str) -> str | None:
 def find_front_matter_id(values: LocatedTable) -> str | None:
     """Return the id in the front matter; `build_entries` refuses an empty one."""
     values_by_key = {fields.normalize_key(key): value for key, value in values.items()}
+    if values_by_key.keys().isdisjoint(fields.DOCUMENT_ID_KEYS):
+        return None
     ids = map(values_by_key.get, fields.DOCUMENT_ID_KEYS)
     id = next((id for id in ids if id is not None), None)
     return id if id is None or isinstance(id, str) else ""
@@ -149,9 +152,11 @@ def find_date_in_stem(stem: str) -> dict[str, str]:
 
 def has_date_field(values: LocatedTable) -> bool:
     """Return whether front matter has a date."""
-    keys = ("date", *fields.FIELD_SYNONYMS["date"])
-    dates = (value for key, value in values.items() if fields.normalize_key(key) in keys)
-    return any(isinstance(value, str) and find_written_day(value.strip()) for value in dates)
+    for key, value in values.items():
+        _, field = fields.find_field(fields.normalize_key(key)) or (0, "")
+        if field == "date" and isinstance(value, str) and find_written_day(value.strip()):
+            return True
+    return False
 
 
 def find_derived_texts(
@@ -195,13 +200,32 @@ def parse_front_matter(text: str, shown: str, rst: bool) -> tuple[LocatedTable, 
         return LocatedTable(), lines
     suffix = ".yml" if first == "---" else ".toml"
     front = "\n".join(lines[1:end]) + "\n"
-    tree = parsers.parse_data_text(front, suffix, failed=READ_DOCUMENT, path=shown, above=1)
+    tree = _read_plain_pairs(front) if suffix == ".yml" else None
+    tree = tree or parsers.parse_data_text(front, suffix, failed=READ_DOCUMENT, path=shown, above=1)
     if tree is None:
         return LocatedTable(), lines[end + 1 :]
     if not isinstance(tree, LocatedTable):
         return LocatedTable(), lines
     tree.line = 1
     return tree, lines[end + 1 :]
+
+
+def _read_plain_pairs(front: str) -> LocatedTable | None:
+    """Return front matter in YAML of which each line has a key and plain words, or None.
+
+    Most has nothing else, and the start of a parser takes longer than all else that is read.
+    """
+    if not _PLAIN_PAIRS.fullmatch(front):
+        return None
+    table = LocatedTable(1)
+    for number, line in enumerate(front.splitlines(), start=2):
+        key, _, words = line.partition(":")
+        value = words.strip()
+        if key in table:
+            return None
+        table[key] = None if value in parsers.NULL_SCALARS else value
+        table.lines[key] = number
+    return table
 
 
 def _parse_rst_fields(lines: Sequence[str]) -> LocatedTable:

@@ -60,6 +60,7 @@ SHORT_TEXT_KEYS = frozenset({"name", "summary", "message", "impact"})
 """Keys that some files use for a title or a severity, and others for whole paragraphs."""
 
 _AFTER_DAY = ("", "T", " ")
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_./-]*")
 _HOST_AT_START = re.compile(r"//[^/?#\s]")
 
 
@@ -134,6 +135,8 @@ def parse_day(text: str | None) -> str | None:
 
 def find_link_problem(url: str) -> str | None:
     """Return the reason why a text is not a link: http, https, or a path in the repository."""
+    if _PLAIN_PATH.fullmatch(url) and ".." not in url:
+        return None
     scheme, colon, rest = url.partition(":")
     if colon and scheme.lower() in ("http", "https"):
         return None if _HOST_AT_START.match(rest) else "it names no host"

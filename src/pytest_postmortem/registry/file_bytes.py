@@ -73,8 +73,9 @@ def decode_utf8(data: bytes, shown: str, failed: str) -> str:
     Raises: RegistryError where it isn't UTF-8.
     """
     try:
-        encoding = "utf-16" if data[:2] in UTF16_MARKS else "utf-8-sig"
-        return data.decode(encoding).replace("\r\n", "\n")
+        encoding = "utf-16" if data[:2] in UTF16_MARKS else "utf-8"
+        text = data.removeprefix(codecs.BOM_UTF8).decode(encoding)
+        return text.replace("\r\n", "\n") if "\r" in text else text
     except UnicodeDecodeError as error:
         # Where there is a byte order mark, the position counts from behind it.
         line = error.object.count(b"\n", 0, error.start) + 1

@@ -33,6 +33,7 @@ DOCUMENT_SUFFIXES: tuple[tuple[str, DocumentKind], ...] = (
 """The suffixes of documents; a name without a suffix may be Markdown, by its text."""
 
 DOCUMENT_ENDINGS = frozenset(suffix.rpartition(".")[2] for suffix, _ in DOCUMENT_SUFFIXES)
+"""The last parts of these suffixes."""
 
 IGNORED_STEMS = frozenset(
     "authors changelog code_of_conduct codeowners contributing copying dockerfile gemfile index "
@@ -121,7 +122,7 @@ def _split_suffix(file: str) -> DocumentName | None:
     if file.startswith((".", "_")):
         return None
     lower = file.lower()
-    for suffix, kind in DOCUMENT_SUFFIXES:
+    for suffix, kind in DOCUMENT_SUFFIXES if is_document_suffix(file) else ():
         if lower.endswith(suffix):
             if suffix == ".asc" and _ANY_SUFFIX.search(file[:-4]):
                 return None  # the signature of another file
@@ -168,6 +169,8 @@ def is_ignored_stem(stem: str) -> bool:
     """Return whether a file is not a post-mortem: a README, a template, a licence."""
     if stem.split(".")[0].lower().replace("-", "_").replace(" ", "_") in IGNORED_STEMS:
         return True
+    if "template" not in stem.lower():
+        return False
     tokens = [token for token in _TOKEN_SEPARATOR.split(stem.lower()) if token]
     is_template = (
         "template" in tokens[:1] + tokens[-1:]

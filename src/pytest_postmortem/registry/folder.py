@@ -59,7 +59,8 @@ def find_checkout_above(folder: str) -> str | None:
 class FolderWalk:
     """A walk through a folder, which collects what can't be read, and links that aren't followed.
 
-    ``loops`` and ``outside`` are links as paths relative to the folder. Without a checkout around
+    ``loops`` and ``outside`` are links as paths relative to the folder, ``inodes`` those of the
+    files, without links that were followed. Without a checkout around
     the folder, ``root`` is the one that links may not leave.
     """
 
@@ -67,6 +68,7 @@ class FolderWalk:
         self.errors: list[OSError] = []
         self.loops: list[str] = []
         self.outside: list[str] = []
+        self.inodes: dict[str, int] = {}
         self._top = top
         real_top = os.path.realpath(top)
         home = find_checkout_above(top) or root or top
@@ -111,6 +113,7 @@ class FolderWalk:
                     elif entry.is_dir():
                         self._add_folder(relative, os.path.realpath(entry.path))
                     elif entry.is_file():
+                        self.inodes[relative] = entry.inode()
                         yield relative
         except OSError as error:
             self.errors.append(error)
