@@ -136,11 +136,12 @@ class _ReferenceSearch:
     def __init__(self, lines: Sequence[str], index: SearchIndex) -> None:
         self._lines = lines
         self._index = index
-        self._comment_lines = [
-            number
+        comments = {
+            number: line[line.index("#") :]
             for number, line in enumerate(lines, start=1)
-            if "#" in line and index.is_match_possible(line[line.index("#") :])
-        ]
+            if "#" in line
+        }
+        self._comment_lines = index.find_possible_lines(comments)
 
     def find_own_references(self, node: FunctionNode) -> list[PlacedReference]:
         """Return the references in a test, except those in the names of its classes."""

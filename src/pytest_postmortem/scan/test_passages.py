@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import re
+import sys
 import tokenize
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
@@ -248,7 +249,7 @@ def _find_comments(code: str) -> list[tuple[int, int, str]]:
 def _may_nest_strings(before: str, text: str) -> bool:
     """Return whether a string, after these letters, may be the beginning of one with a comment or
     a string within its braces."""
-    if "{" not in text or _FORMAT_PREFIXES.isdisjoint(before):
+    if sys.version_info < (3, 12) or "{" not in text or _FORMAT_PREFIXES.isdisjoint(before):
         return False
     return "#" in text or text.count("{") != text.count("}")
 
