@@ -158,15 +158,20 @@ def _list_text_passages(
     node: ast.AST, place: PassagePlace, lines: Sequence[str]
 ) -> Iterator[SourcePassage]:
     """Yield the strings of an expression; those of an xfail or a skip within it are reasons."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        alone = node.lineno == node.end_lineno
-        text = node.value.replace("\n", " ") if alone else _read_written_text(node, lines)
-        yield SourcePassage(place, text, node.lineno)
-    if isinstance(node, ast.Call) and _is_muting_decorator(node):
-        place = "reason"
-    for child in ast.iter_child_nodes(node):
-        is_reason = isinstance(child, ast.keyword) and child.arg == "reason"
-        yield from _list_text_passages(child, "reason" if is_reason else place, lines)
+    waiting = [(node, place)]
+    while waiting:
+        node, place = waiting.pop()
+        if isinstance(node, ast.Constant):
+            if isinstance(node.value, str):
+                alone = node.lineno == node.end_lineno
+                text = node.value.replace("\n", " ") if alone else _read_written_text(node, lines)
+                yield SourcePassage(place, text, node.lineno)
+            continue
+        if (isinstance(node, ast.Call) and _is_muting_decorator(node)) or (
+            isinstance(node, ast.keyword) and node.arg == "reason"
+        ):
+            place = "reason"
+        waiting += [(child, place) for child in ast.iter_child_nodes(node)][::-1]
 
 
 def _is_muting_decorator(node: ast.expr) -> bool:
