@@ -12,6 +12,7 @@ from typing import Any
 _GLOB_CHARACTERS = frozenset("*?[")
 FIXTURE_DECORATORS = frozenset({"fixture", "yield_fixture"})
 
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 

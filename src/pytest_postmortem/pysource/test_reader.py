@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from pytest_postmortem.pysource.bindings import Definition, find_definitions, is_test_name
+from pytest_postmortem.pysource.bindings import Definition, Function, find_definitions, is_test_name
 from pytest_postmortem.pysource.expressions import (
     bind_decorator_arguments,
     flatten_lists,
@@ -113,8 +113,6 @@ NON_TEST_DECORATORS = frozenset(
 
 PLAIN_BASES = ("object", "ABC", "Generic", "Protocol")
 """Base classes without tests."""
-
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,7 @@ import tokenize
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from pytest_postmortem.pysource.bindings import walk_statements
-
-FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+from pytest_postmortem.pysource.bindings import Function, walk_statements
 
 PassagePlace = Literal[
     "name",
@@ -69,7 +67,7 @@ class SourcePassage(NamedTuple):
 
 def list_functions(
     body: Sequence[ast.stmt], class_names: str = ""
-) -> Iterator[tuple[FunctionNode, str]]:
+) -> Iterator[tuple[Function, str]]:
     """Yield the functions and methods of a module, including those under conditions.
 
     Each has the names of its classes, ``TestCart::TestTotal``.
@@ -82,7 +80,7 @@ def list_functions(
             yield from list_functions(node.body, inner)
 
 
-def find_first_test_line(node: FunctionNode, lines: Sequence[str]) -> int:
+def find_first_test_line(node: Function, lines: Sequence[str]) -> int:
     """Return the first line of a test, including its decorators and the comment directly above."""
     line = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
     column = node.col_offset
@@ -95,7 +93,7 @@ def find_first_test_line(node: FunctionNode, lines: Sequence[str]) -> int:
 
 
 def list_passages(
-    node: FunctionNode, lines: Sequence[str], *, comments: bool = True
+    node: Function, lines: Sequence[str], *, comments: bool = True
 ) -> Iterator[SourcePassage]:
     """Yield the passages of a test, without those of its classes.
 
@@ -116,7 +114,7 @@ def list_passages(
         yield passage._replace(place=_classify_comment(passage, node, opening))
 
 
-def _classify_comment(passage: SourcePassage, node: FunctionNode, opening: int) -> PassagePlace:
+def _classify_comment(passage: SourcePassage, node: Function, opening: int) -> PassagePlace:
     if _STOPPING_CODE.search(passage.code):
         return "reason"
     if passage.line >= node.lineno:
@@ -125,7 +123,7 @@ def _classify_comment(passage: SourcePassage, node: FunctionNode, opening: int) 
     return "above" if passage.line < first else "case"
 
 
-def _find_docstring_passage(node: FunctionNode, lines: Sequence[str]) -> SourcePassage | None:
+def _find_docstring_passage(node: Function, lines: Sequence[str]) -> SourcePassage | None:
     first = node.body[0]
     value = first.value if isinstance(first, ast.Expr) else None
     if isinstance(value, ast.Constant) and isinstance(value.value, str):
@@ -182,7 +180,7 @@ def _is_muting_decorator(node: ast.expr) -> bool:
     )
 
 
-def find_muting_outcome(node: FunctionNode) -> str | None:
+def find_muting_outcome(node: Function) -> str | None:
     """Return the outcome that an unconditional decorator gives a test, by the decorator's name."""
     for decorator in node.decorator_list:
         conditional = isinstance(decorator, ast.Call) and not all(
