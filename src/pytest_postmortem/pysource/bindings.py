@@ -12,6 +12,7 @@ from typing import Any
 _GLOB_CHARACTERS = frozenset("*?[")
 FIXTURE_DECORATORS = frozenset({"fixture", "yield_fixture"})
 
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -65,8 +66,12 @@ def walk_lines(tree: ast.AST, lines: Sequence[int] | None) -> Iterator[ast.AST]:
     """Yield the nodes of code that has one of some lines, in no order; without lines all nodes."""
     waiting = [tree]
     while waiting:
-        for node in ast.iter_child_nodes(waiting.pop()):
-            if lines is None or not hasattr(node, "lineno") or is_on_any_line(lines, node):
+        for value in vars(waiting.pop()).values():
+            for node in value if type(value) is list else (value,):
+                if not isinstance(node, ast.AST) or not (
+                    lines is None or not hasattr(node, "lineno") or is_on_any_line(lines, node)
+                ):
+                    continue
                 yield node
                 if isinstance(node, ast.JoinedStr):  # Python 3.11 has other lines for its parts
                     yield from walk_lines(node, None)

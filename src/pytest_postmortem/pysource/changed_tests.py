@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pytest_postmortem.pysource.bindings import Definition, parse_python_tree
+from pytest_postmortem.pysource.bindings import Definition, parse_python_tree, walk_statements
 from pytest_postmortem.pysource.fingerprints import hash_node
 
 SKIPPING_MARK = re.compile(r"\b(skip|skipif|xfail|skipUnless|skipIf|expectedFailure)\b")
@@ -116,7 +116,7 @@ def _read_scope(body: Sequence[ast.stmt], head: ast.ClassDef | None = None) -> _
     if head is not None:
         scope.bases = tuple(ast.unparse(base).rpartition(".")[2] for base in head.bases)
         scope.marks = "\n".join(map(ast.unparse, head.decorator_list))
-    for node in _walk_bodies(body):
+    for node, _ in walk_statements(body, certain=True):
         names = list(_find_defined_names(node))
         if isinstance(node, ast.ClassDef):
             scope.classes[node.name] = _read_scope(node.body, node)
@@ -132,15 +132,6 @@ def _read_scope(body: Sequence[ast.stmt], head: ast.ClassDef | None = None) -> _
                 is_for_all or earlier.is_for_all,
             )
     return scope
-
-
-def _walk_bodies(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield the statements of a module or class, with those of its conditions."""
-    for node in body:
-        yield node
-        for name in ("body", "orelse", "finalbody"):
-            if isinstance(node, (ast.If, ast.Try, ast.With)):
-                yield from _walk_bodies(getattr(node, name, ()))
 
 
 def _find_defined_names(node: ast.stmt) -> Iterator[str]:

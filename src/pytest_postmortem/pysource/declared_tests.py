@@ -8,7 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 
-from pytest_postmortem.pysource.bindings import Definition, find_definitions, parse_python_tree
+from pytest_postmortem.pysource.bindings import (
+    Definition,
+    Function,
+    find_definitions,
+    parse_python_tree,
+)
 from pytest_postmortem.pysource.expressions import flatten_lists, format_dotted_name, read_literal
 from pytest_postmortem.pysource.marker_index import SourceTestsByFile
 from pytest_postmortem.pysource.project_modules import (
@@ -214,9 +219,6 @@ def _is_missing_in_class(
         and (each.name in seen or _is_missing_in_class(parts, each, module, seen | {node.name}))
         for each in family
     )
-
-
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def _find_function_definitions(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pytest_postmortem.evaluation.links import parse_marks
 from pytest_postmortem.model import fold_id
 from pytest_postmortem.options import MARKER_NAME
-from pytest_postmortem.pysource.bindings import Definition, walk_statements
+from pytest_postmortem.pysource.bindings import Definition, find_definitions, walk_statements
 from pytest_postmortem.pysource.expressions import format_dotted_name, is_mark_name
 from pytest_postmortem.pysource.test_reader import CONSTRUCTORS, SourceMark, SourceTest
 
@@ -68,7 +68,7 @@ def _find_marks(body: Sequence[ast.stmt], prefix: str, outer: str) -> Iterator[L
         name, reason = prefix + node.name, outer
         if last.get(node.name, 0) > node.lineno:
             reason = reason or f"line {last[node.name]} defines {name} again"
-        elif isinstance(node, ast.ClassDef) and CONSTRUCTORS & _list_method_names(node):
+        elif isinstance(node, ast.ClassDef) and CONSTRUCTORS & find_definitions(node.body).keys():
             reason = reason or f"{name} has a constructor"
         for mark in filter(None, map(_read_mark, node.decorator_list)):
             yield LostMark(mark.line, tuple(parse_marks([mark]).ids), name, reason)
@@ -89,8 +89,3 @@ def _read_mark(node: ast.expr) -> SourceMark | None:
 
 def _fold_ids(mark: SourceMark) -> frozenset[str]:
     return frozenset(map(fold_id, parse_marks([mark]).ids))
-
-
-def _list_method_names(node: ast.ClassDef) -> frozenset[str]:
-    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    return frozenset(each.name for each in node.body if isinstance(each, functions))

@@ -13,12 +13,15 @@ from dataclasses import dataclass, replace
 from pytest_postmortem.evaluation import links
 from pytest_postmortem.options import MARKER_NAME
 from pytest_postmortem.pysource import suite_reader
-from pytest_postmortem.pysource.bindings import find_definitions, parse_python_tree, walk_statements
+from pytest_postmortem.pysource.bindings import (
+    Function,
+    find_definitions,
+    parse_python_tree,
+    walk_statements,
+)
 from pytest_postmortem.pysource.expressions import format_dotted_name, is_mark_name
 from pytest_postmortem.pysource.project_modules import build_parsed_module
 from pytest_postmortem.pysource.resolver import ExpressionReducer
-
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 _SOURCE_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _FILE_HEAD_LINE = re.compile(r"#!|#.*coding[:=]")

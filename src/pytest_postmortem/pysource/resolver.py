@@ -88,6 +88,16 @@ class ExpressionReducer:
         self._steps = 0
         return self.reduce_part(node, at, scope, 0)
 
+    def reduce_dotted_name(self, node: ast.expr) -> str:
+        """Return the dotted name that an expression comes to at the end of the file."""
+        root = node
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        is_free = isinstance(root, ast.Name) and root.id not in self.module.bound
+        return format_dotted_name(
+            node if is_free and not self.module.stars else self.reduce_expression(node)
+        )
+
     def reduce_part(
         self, node: ast.expr, at: Position | None, scope: NameScope, depth: int
     ) -> ast.expr:

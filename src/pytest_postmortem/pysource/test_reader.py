@@ -8,11 +8,11 @@ or inherited. Other references to a mark are left to `unread`.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from pytest_postmortem.pysource.bindings import Definition, find_definitions, is_test_name
+from pytest_postmortem.pysource.bindings import Definition, Function, find_definitions, is_test_name
 from pytest_postmortem.pysource.expressions import (
     bind_decorator_arguments,
     flatten_lists,
@@ -36,8 +36,6 @@ from pytest_postmortem.pysource.resolver import (
     UnresolvedName,
 )
 from pytest_postmortem.pysource.unresolved_marks import MarkCodeReader, UnreadPlace
-
-ReduceExpression = Callable[[ast.expr], ast.expr]
 
 STOPPING_CALLS = {
     "pytest.skip": "skipped",
@@ -77,18 +75,16 @@ def describe_empty_parameters(values: Sequence[ast.expr]) -> str | None:
     return "skipped: empty parameter set" if none else None
 
 
-def find_unconditional_stop(body: Sequence[ast.stmt], reduce: ReduceExpression) -> str | None:
+def find_unconditional_stop(body: Sequence[ast.stmt], reducer: ExpressionReducer) -> str | None:
     """Return the outcome of a body that unconditionally skips or xfails."""
     for node in body:
         value = node.exc if isinstance(node, ast.Raise) else getattr(node, "value", None)
         if isinstance(node, (ast.Expr, ast.Raise)) and isinstance(value, ast.Call):
-            name = format_dotted_name(value.func)
-            is_method = name.startswith("self.")  # of which most bodies consist
-            word = STOPPING_CALLS.get(name if is_method else format_dotted_name(reduce(value.func)))
+            word = STOPPING_CALLS.get(reducer.reduce_dotted_name(value.func))
             if word is not None:
                 reasons = [*value.args[:1], *(each.value for each in value.keywords)]
-                reason = _read_constant_value(reduce(reasons[0])) if reasons else None
-                return _format_muting_reason(word, reason)
+                reason = reducer.reduce_expression(reasons[0]) if reasons else None
+                return _format_muting_reason(word, _read_constant_value(reason))
     return None
 
 
@@ -117,8 +113,6 @@ NON_TEST_DECORATORS = frozenset(
 
 PLAIN_BASES = ("object", "ABC", "Generic", "Protocol")
 """Base classes without tests."""
-
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +262,7 @@ class SourceTestReader:
             if effect.clear:
                 self._open.clear()
         statements = self._module.tree.body
-        stop = find_unconditional_stop(statements, self._home.reducer.reduce_expression)
+        stop = find_unconditional_stop(statements, self._home.reducer)
         return effect.join(_MarkEffect(muted=stop))
 
     def _read_definitions(
@@ -335,7 +329,7 @@ class SourceTestReader:
     ) -> Iterator[SourceTest]:
         home = self._homes.get(id(node), self._home)
         effect = self._read_decorators(node.decorator_list, home).join(outer)
-        muted = effect.muted or find_unconditional_stop(node.body, home.reducer.reduce_expression)
+        muted = effect.muted or find_unconditional_stop(node.body, home.reducer)
         yield SourceTest(name, node.lineno, effect.marks, muted)
         for case in effect.cases:
             if case.marks:

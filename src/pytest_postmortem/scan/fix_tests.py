@@ -24,8 +24,8 @@ from pytest_postmortem.scan.test_units import (
     TestUnit,
     compute_similarity,
     has_same_code,
-    is_test_name,
     is_unchanged,
+    is_unit_name,
     parse_test_units,
 )
 
@@ -277,7 +277,7 @@ class FixTestFinder:
         for path, data in self._suite.items():
             for found in _TEST_DEFINITION.findall(data):
                 name = found.decode()
-                if is_test_name(name, self._rules.functions):
+                if is_unit_name(name, self._rules.functions):
                     paths.setdefault(name, []).append(path)
         return paths
 

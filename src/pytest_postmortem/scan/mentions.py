@@ -10,13 +10,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_postmortem.pysource import suite_reader
-from pytest_postmortem.pysource.bindings import is_test_name, parse_python_tree
+from pytest_postmortem.pysource.bindings import Function, is_test_name, parse_python_tree
 from pytest_postmortem.pysource.suite_reader import SourceTest
 from pytest_postmortem.scan.references import Reference, find_references
 from pytest_postmortem.scan.scoring import STRENGTHS, Strength, weigh_reference
 from pytest_postmortem.scan.search_index import SearchIndex
 from pytest_postmortem.scan.test_passages import (
-    FunctionNode,
     SourcePassage,
     find_first_test_line,
     find_muting_outcome,
@@ -136,13 +135,14 @@ class _ReferenceSearch:
     def __init__(self, lines: Sequence[str], index: SearchIndex) -> None:
         self._lines = lines
         self._index = index
-        self._comment_lines = [
-            number
+        comments = {
+            number: line[line.index("#") :]
             for number, line in enumerate(lines, start=1)
-            if "#" in line and index.is_match_possible(line[line.index("#") :])
-        ]
+            if "#" in line
+        }
+        self._comment_lines = index.find_possible_lines(comments)
 
-    def find_own_references(self, node: FunctionNode) -> list[PlacedReference]:
+    def find_own_references(self, node: Function) -> list[PlacedReference]:
         """Return the references in a test, except those in the names of its classes."""
         comments = self._may_match_in_comments(node)
         if not comments and not self._may_match_elsewhere(node):
@@ -154,7 +154,7 @@ class _ReferenceSearch:
         """Return the references in the names of the classes of a test."""
         return list(self._find_placed_references(SourcePassage("class", class_names, line)))
 
-    def _may_match_in_comments(self, node: FunctionNode) -> bool:
+    def _may_match_in_comments(self, node: Function) -> bool:
         if self._index.patterns:  # these may match several lines
             first = find_first_test_line(node, self._lines)
             code = "".join(self._lines[first - 1 : node.end_lineno])
@@ -163,7 +163,7 @@ class _ReferenceSearch:
         last = self._comment_lines[place - 1] if place else 0
         return last >= node.lineno or (last > 0 and last >= find_first_test_line(node, self._lines))
 
-    def _may_match_elsewhere(self, node: FunctionNode) -> bool:
+    def _may_match_elsewhere(self, node: Function) -> bool:
         parts = [node.name]
         if node.decorator_list:
             parts += self._lines[node.decorator_list[0].lineno - 1 : node.lineno]
@@ -180,7 +180,7 @@ class _ReferenceSearch:
 
 
 def _build_mentioning_test(
-    node: FunctionNode,
+    node: Function,
     tests: Sequence[SourceTest],
     references: Iterable[PlacedReference],
     lines: Sequence[str],

@@ -17,7 +17,9 @@ from pytest_postmortem.evaluation.evaluate import is_incident_selected
 from pytest_postmortem.model import Policy, Registry
 
 _TOKEN_PATTERN = re.compile(r"\d+|[^\W\d_]+")
-_BLANKED_LETTERS = bytes(code if chr(code).isdecimal() else ord(" ") for code in range(256))
+_BLANKED_LETTERS = bytes(
+    code if chr(code).isdecimal() or chr(code) == "\n" else ord(" ") for code in range(256)
+)
 """A table for `bytes.translate`, by which runs of digits are found faster than by expressions."""
 _CAMEL_CASE_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _CAMEL_CASE_WORD = re.compile(r"[^\W_]*[a-z0-9][A-Z][^\W_]*")
@@ -137,10 +139,12 @@ class SearchIndex:
         """Return whether a text can contain anything of the index; this is a fast check."""
         if self.patterns and any(pattern.search(text) for pattern in self.patterns):
             return True
+        return self._has_needed_tokens(text)
+
+    def _has_needed_tokens(self, text: str) -> bool:
         needs = self._needed_tokens
         if self._only_digits:
-            runs = text.encode("ascii", "replace").translate(_BLANKED_LETTERS)
-            hit = needs.keys() & runs.decode("ascii").split()
+            hit = needs.keys() & _blank_letters(text).split()
         else:
             hit = needs.keys() & {*split_tokens(text), *_find_camel_case_tokens(text)}
         if not hit:
@@ -149,6 +153,20 @@ class SearchIndex:
             return True
         all_tokens = set(split_tokens(text)) | _find_camel_case_tokens(text)
         return any(all_tokens.issuperset(need) for token in hit for need in needs[token])
+
+    def find_possible_lines(self, lines: Mapping[int, str]) -> list[int]:
+        """Return the numbers of lines that can contain anything of the index but its patterns."""
+        if not self._only_digits:
+            return [number for number, line in lines.items() if self._has_needed_tokens(line)]
+        runs = _blank_letters("".join(lines.values()))
+        needed = self._needed_tokens.keys()
+        blanked = zip(lines, runs.splitlines(), strict=True)
+        return [number for number, line in blanked if not needed.isdisjoint(line.split())]
+
+
+def _blank_letters(text: str) -> str:
+    """Return a text with a space for all but digits and the ends of lines."""
+    return text.encode("ascii", "replace").translate(_BLANKED_LETTERS).decode("ascii")
 
 
 def split_tokens(text: str) -> tuple[str, ...]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import ast
 import io
 import re
+import sys
 import tokenize
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from pytest_postmortem.pysource.bindings import walk_statements
-
-FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+from pytest_postmortem.pysource.bindings import Function, walk_statements
 
 PassagePlace = Literal[
     "name",
@@ -68,7 +67,7 @@ class SourcePassage(NamedTuple):
 
 def list_functions(
     body: Sequence[ast.stmt], class_names: str = ""
-) -> Iterator[tuple[FunctionNode, str]]:
+) -> Iterator[tuple[Function, str]]:
     """Yield the functions and methods of a module, including those under conditions.
 
     Each has the names of its classes, ``TestCart::TestTotal``.
@@ -81,7 +80,7 @@ def list_functions(
             yield from list_functions(node.body, inner)
 
 
-def find_first_test_line(node: FunctionNode, lines: Sequence[str]) -> int:
+def find_first_test_line(node: Function, lines: Sequence[str]) -> int:
     """Return the first line of a test, including its decorators and the comment directly above."""
     line = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
     column = node.col_offset
@@ -94,7 +93,7 @@ def find_first_test_line(node: FunctionNode, lines: Sequence[str]) -> int:
 
 
 def list_passages(
-    node: FunctionNode, lines: Sequence[str], *, comments: bool = True
+    node: Function, lines: Sequence[str], *, comments: bool = True
 ) -> Iterator[SourcePassage]:
     """Yield the passages of a test, without those of its classes.
 
@@ -115,7 +114,7 @@ def list_passages(
         yield passage._replace(place=_classify_comment(passage, node, opening))
 
 
-def _classify_comment(passage: SourcePassage, node: FunctionNode, opening: int) -> PassagePlace:
+def _classify_comment(passage: SourcePassage, node: Function, opening: int) -> PassagePlace:
     if _STOPPING_CODE.search(passage.code):
         return "reason"
     if passage.line >= node.lineno:
@@ -124,7 +123,7 @@ def _classify_comment(passage: SourcePassage, node: FunctionNode, opening: int) 
     return "above" if passage.line < first else "case"
 
 
-def _find_docstring_passage(node: FunctionNode, lines: Sequence[str]) -> SourcePassage | None:
+def _find_docstring_passage(node: Function, lines: Sequence[str]) -> SourcePassage | None:
     first = node.body[0]
     value = first.value if isinstance(first, ast.Expr) else None
     if isinstance(value, ast.Constant) and isinstance(value.value, str):
@@ -157,15 +156,20 @@ def _list_text_passages(
     node: ast.AST, place: PassagePlace, lines: Sequence[str]
 ) -> Iterator[SourcePassage]:
     """Yield the strings of an expression; those of an xfail or a skip within it are reasons."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        alone = node.lineno == node.end_lineno
-        text = node.value.replace("\n", " ") if alone else _read_written_text(node, lines)
-        yield SourcePassage(place, text, node.lineno)
-    if isinstance(node, ast.Call) and _is_muting_decorator(node):
-        place = "reason"
-    for child in ast.iter_child_nodes(node):
-        is_reason = isinstance(child, ast.keyword) and child.arg == "reason"
-        yield from _list_text_passages(child, "reason" if is_reason else place, lines)
+    waiting = [(node, place)]
+    while waiting:
+        node, place = waiting.pop()
+        if isinstance(node, ast.Constant):
+            if isinstance(node.value, str):
+                alone = node.lineno == node.end_lineno
+                text = node.value.replace("\n", " ") if alone else _read_written_text(node, lines)
+                yield SourcePassage(place, text, node.lineno)
+            continue
+        if (isinstance(node, ast.Call) and _is_muting_decorator(node)) or (
+            isinstance(node, ast.keyword) and node.arg == "reason"
+        ):
+            place = "reason"
+        waiting += [(child, place) for child in ast.iter_child_nodes(node)][::-1]
 
 
 def _is_muting_decorator(node: ast.expr) -> bool:
@@ -176,7 +180,7 @@ def _is_muting_decorator(node: ast.expr) -> bool:
     )
 
 
-def find_muting_outcome(node: FunctionNode) -> str | None:
+def find_muting_outcome(node: Function) -> str | None:
     """Return the outcome that an unconditional decorator gives a test, by the decorator's name."""
     for decorator in node.decorator_list:
         conditional = isinstance(decorator, ast.Call) and not all(
@@ -248,7 +252,7 @@ def _find_comments(code: str) -> list[tuple[int, int, str]]:
 def _may_nest_strings(before: str, text: str) -> bool:
     """Return whether a string, after these letters, may be the beginning of one with a comment or
     a string within its braces."""
-    if "{" not in text or _FORMAT_PREFIXES.isdisjoint(before):
+    if sys.version_info < (3, 12) or "{" not in text or _FORMAT_PREFIXES.isdisjoint(before):
         return False
     return "#" in text or text.count("{") != text.count("}")
 

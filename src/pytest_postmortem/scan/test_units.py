@@ -12,10 +12,9 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
-from fnmatch import fnmatch
 from functools import cached_property
 
-from pytest_postmortem.pysource.bindings import parse_python_tree
+from pytest_postmortem.pysource.bindings import is_test_name, parse_python_tree
 
 _DEFINITION = re.compile(r"(?:async[ \t]+)?(?P<kind>def|class)[ \t]+(?P<name>\w+)")
 _CONSTANT = re.compile(r"(?P<name>[A-Za-z_]\w*)[ \t]*(?::[^=\n]+)?=(?!=)")
@@ -86,14 +85,9 @@ def compute_similarity(one: TestUnit, other: TestUnit) -> float:
     return SequenceMatcher[str](None, first, second, autojunk=False).ratio()
 
 
-def is_test_name(name: str, functions: Sequence[str]) -> bool:
-    """Return whether pytest takes a function for a test by its name."""
-    if name in _NO_TESTS:
-        return False
-    return name.startswith("test") or any(
-        name.startswith(pattern) or ("*" in pattern and fnmatch(name, pattern))
-        for pattern in functions
-    )
+def is_unit_name(name: str, functions: Sequence[str]) -> bool:
+    """Return whether a function was a test by its name, also by that of unittest or nose."""
+    return name not in _NO_TESTS and is_test_name(name, ("test", *functions))
 
 
 def parse_test_units(data: bytes, functions: Sequence[str] = ("test",)) -> dict[str, TestUnit]:
@@ -175,7 +169,7 @@ class _UnitSplitter:
         names = f"{above.names}::{name}" if above and above.names else name
         scope = _Scope(indent, kind, name, start, number, names=names, marks=marks)
         self.open_scopes.append(scope)
-        if kind == "def" and is_test_name(name, self.functions):
+        if kind == "def" and is_unit_name(name, self.functions):
             self.found.append(scope)
 
     def list_units(self) -> list[TestUnit]:
