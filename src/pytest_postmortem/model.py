@@ -172,6 +172,8 @@ def normalize_id(text: str) -> str:
 
 def fold_id(text: str) -> str:
     """Return the key under which ids and aliases are compared: in NFC, without case and blanks."""
+    if text.isascii():
+        return text.strip().casefold()
     return normalize_id(text.strip()).casefold()
 
 
