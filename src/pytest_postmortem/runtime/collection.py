@@ -428,10 +428,10 @@ class RuntimeMarkCollector:
             self._compare_marks(item)
 
     def _compare_marks(self, item: pytest.Item) -> None:
-        names = self._names
-        marks = [mark for mark in item.own_markers if mark.name in names]
-        for inherited in self._inherited:
-            marks += [mark for mark in inherited if mark.name in names] if inherited else ()
+        names, node_marks = self._names, item.own_markers
+        if any(self._inherited):
+            node_marks = [*node_marks, *chain.from_iterable(self._inherited)]
+        marks = [mark for mark in node_marks if mark.name in names]
         if marks and tuple(marks) != self._collector.marks.get(id(item)):
             self._add(item, links.parse_marks(marks))
 
