@@ -171,14 +171,14 @@ def _collect_linked_tests(
     names: dict[str, str] = {}
     strangers: set[str] = set()
     for link in links:
-        postmortem = registry.find(link.id)
+        postmortem, test = registry.find(link.id), link.test
         if postmortem is not None:
-            tests[postmortem.id][link.test] = _build_test_result(link, outcomes)
+            tests[postmortem.id][test] = _build_test_result(link, outcomes[test])
         elif link.origin == "foreign":
             strangers.add(link.id.casefold())
         else:
             names.setdefault(link.id.casefold(), link.id)
-            unknown[link.id.casefold()][link.test] = _build_test_result(link, outcomes)
+            unknown[link.id.casefold()][test] = _build_test_result(link, outcomes[test])
     return _LinkedTests(
         {id: _sort_test_results(results_by_test) for id, results_by_test in tests.items()},
         tuple(UnknownId(names[key], _sort_test_results(unknown[key])) for key in sorted(unknown)),
@@ -187,8 +187,7 @@ def _collect_linked_tests(
     )
 
 
-def _build_test_result(link: Link, outcomes: Mapping[NodeKey, Outcome]) -> TestResult:
-    outcome = outcomes[link.test]
+def _build_test_result(link: Link, outcome: Outcome) -> TestResult:
     return TestResult(
         link.nodeid,
         outcome.word,

@@ -69,16 +69,19 @@ def parse_marks(marks: Iterable[MarkLike]) -> MarkClaims:
     for mark in marks:
         origin: Origin = "marker" if mark.name == MARKER_NAME else "foreign"
         keyword_ids = [] if origin == "marker" else _list_keyword_ids(mark)
-        for argument in (*mark.args, *keyword_ids):
-            id = _parse_mark_id(argument)
+        parsed_ids = [_parse_mark_id(argument) for argument in (*mark.args, *keyword_ids)]
+        for id in parsed_ids:
             if origin == "foreign" and id.casefold().startswith(("http://", "https://")):
                 id = _parse_id_in_address(id, mark.kwargs.get("name"))
-            known = ids.get(id.casefold())
+            key = id.casefold()
+            known = ids.get(key)
             if id and (known is None or origin == "marker"):
-                ids[id.casefold()] = (known[0] if known else id, origin)
+                ids[key] = (known[0] if known else id, origin)
+        if parsed_ids and all(parsed_ids) and not mark.kwargs:
+            continue
         if origin == "marker":
             complaints.extend(_find_mark_complaints(mark))
-        elif _is_odd_mark(mark):
+        elif not all(parsed_ids) or (mark.kwargs and not parsed_ids):
             odd.append(_format_mark(mark))
     return MarkClaims(dict(ids.values()), tuple(complaints), tuple(odd))
 
@@ -101,13 +104,6 @@ def _list_keyword_ids(mark: MarkLike) -> list[object]:
     ]
 
 
-def _is_odd_mark(mark: MarkLike) -> bool:
-    """Return whether a foreign mark has an argument that is not an id, or only other keywords."""
-    arguments = (*mark.args, *_list_keyword_ids(mark))
-    read = [bool(_parse_mark_id(argument)) for argument in arguments]
-    return not all(read) or (bool(mark.kwargs) and not read)
-
-
 def _format_mark(mark: MarkLike) -> str:
     keywords = (f"{keyword}=..." for keyword in mark.kwargs)
     return f"{mark.name}({', '.join([*map(_format_mark_argument, mark.args), *keywords])})"
@@ -119,6 +115,8 @@ def _parse_mark_id(argument: object) -> str:
     An id is sent to other processes and written to files, so it has to be encodable, and an int
     must be short enough for Python to print.
     """
+    if type(argument) is str and argument.isascii():
+        return argument.strip()
     try:
         text = str(argument) if type(argument) is int else argument
         return normalize_id(text.strip()) if isinstance(text, str) and text.encode() else ""

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
+from itertools import chain
 from typing import NamedTuple
 
 import pytest
@@ -52,6 +52,10 @@ def build_collection_plan(registry: Registry | None, settings: Settings) -> Coll
     return CollectionPlan(links.index_declared_tests(registry), names, judged=True)
 
 
+_ClaimedItem = tuple[pytest.Item, str, links.MarkClaims]
+"""A test, the node id that it has in every run, and what its marks claim."""
+
+
 class LinkCollector:
     """Reads the links of every item, and gives each linked item its property.
 
@@ -76,7 +80,9 @@ class LinkCollector:
         """The marks that were read, by the identity of their item."""
 
         self._linked: list[pytest.Item] = []
-        self._paths: dict[Path, str] = {}
+        self._paths: dict[int, str] = {}
+        self._before: tuple[Sequence[pytest.Item], Sequence[str]] = (), ()
+        self._nodeids: dict[int, str] | None = None
         self._wanted: frozenset[str] = frozenset()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -100,17 +106,25 @@ class LinkCollector:
         ``before`` are the items, with their ``nodeids``, before other plugins deselected items or
         changed node ids (xdist does with ``--dist loadgroup``).
         """
-        reported = [item.nodeid for item in before]
-        if reported != nodeids:
-            for item, nodeid in zip(before, nodeids, strict=True):
-                if item.nodeid != nodeid:
-                    item.stash[NODEID] = nodeid
-        known = set(map(id, before))
-        added = [item for item in items if id(item) not in known]
-        reported += [item.nodeid for item in added]
-        self._read([*before, *added], reported)
+        every, nodeids = list(before), list(nodeids)
+        if items != every:
+            known = set(map(id, before))
+            added = [item for item in items if id(item) not in known]
+            every += added
+            nodeids += [item.nodeid for item in added]
+        self._before = every, nodeids
+        self._read(every, nodeids)
         if self._only:
+            for item in items:
+                self.keep_nodeid(item)
             self._select(config, items)
+
+    def keep_nodeid(self, item: pytest.Item) -> None:
+        """Keep the node id that a test has in every run, if this run has renamed the test."""
+        if self._nodeids is None:
+            items, nodeids = self._before
+            self._nodeids = dict(zip(map(id, items), nodeids, strict=True))
+        _keep_nodeid(item, self._nodeids.get(id(item), item.nodeid))
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -131,32 +145,46 @@ class LinkCollector:
         }
 
     def _find_item_key(self, item: pytest.Item) -> NodeKey:
-        """Return the key of a test; the path of a file is computed once."""
-        if item.path not in self._paths:
-            self._paths[item.path] = _find_item_path(item)
-        return NodeKey(self._paths[item.path], _find_item_nodeid(item))
+        """Return the key of a test."""
+        return NodeKey(self._find_path(item), _find_item_nodeid(item))
 
-    def _read(self, items: Sequence[pytest.Item], reported_nodeids: Sequence[str]) -> None:
-        self.marks = self._find_marks(items)
-        marked = {key: links.parse_marks(marks) for key, marks in self.marks.items()}
-        nothing = links.MarkClaims({})
-        plan = self._plan(any(each.ids or each.complaints for each in marked.values()))
+    def _find_path(self, item: pytest.Item) -> str:
+        """Return the path of a test's file; it is computed once, since its tests share the path."""
+        path = self._paths.get(id(item.path))
+        if path is None:
+            path = self._paths[id(item.path)] = _find_item_path(item)
+        return path
+
+    def _read(self, items: Sequence[pytest.Item], nodeids: Sequence[str]) -> None:
+        """Read the links of all items, which had these node ids before any was renamed."""
+        claimed: list[_ClaimedItem] = []
+        marks_by_item: dict[int, tuple[pytest.Mark, ...]] = {}
+        used = False
+        for item, nodeid, marks in self._find_marks(items, nodeids):
+            claims = links.parse_marks(marks)
+            claimed.append((item, nodeid, claims))
+            marks_by_item[id(item)] = marks
+            used = used or bool(claims.ids or claims.complaints)
+        self.marks = marks_by_item
+        plan = self._plan(used)
         self._wanted = plan.names
+        if plan.declared:
+            claimed = self._add_other_items(items, nodeids, claimed)
+        renamed = [item for item, nodeid, _ in claimed if _keep_nodeid(item, nodeid)]
+        files = {self._find_path(item) for item, _, _ in claimed} if plan.declared else set()
         item_links: list[Link] = []
         findings: dict[Finding, None] = {}
         declared: set[str] = set()
         reported: set[tuple[NodeKey, NodeKey]] = set()
-        tests = {id(item): self._find_item_key(item) for item in items} if plan.declared else {}
-        files = {test.path for test in tests.values()}
         odd: set[str] = set()
-        for item in items if plan.declared else [item for item in items if id(item) in marked]:
-            claims = marked.get(id(item), nothing)
-            test = tests.get(id(item)) or self._find_item_key(item)
-            ids = dict(claims.ids)
-            for key in _list_nodeid_forms(test, files) if plan.declared else ():
-                if key in plan.declared:
-                    declared.add(key)
-                    ids.update(_find_new_declared_ids(ids, plan.declared[key]))
+        for item, nodeid, claims in claimed:
+            ids, test = claims.ids, NodeKey(self._find_path(item), nodeid)
+            if plan.declared:
+                ids = dict(ids)
+                for key in _list_nodeid_forms(test, files):
+                    if key in plan.declared:
+                        declared.add(key)
+                        ids.update(_find_new_declared_ids(ids, plan.declared[key]))
             if claims.odd:
                 odd.update(_find_odd_marks(item, claims.odd))
             if claims.complaints:
@@ -165,33 +193,57 @@ class LinkCollector:
                 item_links += _build_item_links(item, test, ids)
                 self._linked.append(item)
                 set_item_property(item, ids)
-                reported.update(_find_reported_keys(item, test))
+                if renamed or item.location[0] != test.path:
+                    reported.update(_find_reported_keys(item, test))
         self._collected = Collected(
             links=tuple(item_links),
             declared=frozenset(declared),
             reported=frozenset(reported),
-            repeated=_count_repeated_tests(items, reported_nodeids),
+            repeated=_count_repeated_tests(items, nodeids, bool(renamed)),
             findings=tuple(findings),
             odd=frozenset(odd),
         )
 
-    def _find_marks(self, items: Iterable[pytest.Item]) -> dict[int, tuple[pytest.Mark, ...]]:
-        """Return our and the configured marks by item; each parent is read once."""
-        names, inherited, marks_by_item = self._names, {}, {}
-        for item in items:
-            parent = item.parent
-            if id(parent) not in inherited:
-                marks = parent.iter_markers() if parent else ()
-                inherited[id(parent)] = tuple(mark for mark in marks if mark.name in names)
-            item_marks = inherited[id(parent)]
-            if item.own_markers:
-                item_marks = (
-                    *(mark for mark in item.own_markers if mark.name in names),
-                    *item_marks,
-                )
-            if item_marks:
-                marks_by_item[id(item)] = item_marks
-        return marks_by_item
+    def _add_other_items(
+        self,
+        items: Iterable[pytest.Item],
+        nodeids: Iterable[str],
+        claimed: Iterable[_ClaimedItem],
+    ) -> list[_ClaimedItem]:
+        """Return all items in their order, most of which claim nothing."""
+        claims = {id(item): each for item, _, each in claimed}
+        nothing = links.MarkClaims({})
+        return [
+            (item, nodeid, claims.get(id(item), nothing))
+            for item, nodeid in zip(items, nodeids, strict=True)
+        ]
+
+    def _find_marks(
+        self, items: Iterable[pytest.Item], nodeids: Iterable[str]
+    ) -> list[tuple[pytest.Item, str, tuple[pytest.Mark, ...]]]:
+        """Return the items with our or a configured mark, each with its node id and these marks.
+
+        Each parent is read once.
+        """
+        names, found = self._names, []
+        parent: object = None
+        inherited: tuple[pytest.Mark, ...] = ()
+        marks_by_parent: dict[int, tuple[pytest.Mark, ...]] = {}
+        for item, nodeid in zip(items, nodeids, strict=True):
+            if item.parent is not parent:
+                parent = item.parent
+                if id(parent) not in marks_by_parent:
+                    marks = parent.iter_markers() if parent else ()
+                    marks_by_parent[id(parent)] = tuple(
+                        mark for mark in marks if mark.name in names
+                    )
+                inherited = marks_by_parent[id(parent)]
+            own = item.own_markers
+            if own or inherited:
+                item_marks = (*[mark for mark in own if mark.name in names], *inherited)
+                if item_marks:
+                    found.append((item, nodeid, item_marks))
+        return found
 
     def _select(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Deselect what ``--postmortem`` does not ask for."""
@@ -218,15 +270,23 @@ def _find_item_path(item: pytest.Item) -> str:
     return files.format_relative_path(item.path, item.config.rootpath)
 
 
+def _keep_nodeid(item: pytest.Item, nodeid: str) -> bool:
+    """Keep the node id that an item has in every run; return whether this run has another."""
+    if item.nodeid == nodeid:
+        return False
+    item.stash[NODEID] = nodeid
+    return True
+
+
 def _find_item_nodeid(item: pytest.Item) -> str:
     return item.stash.get(NODEID, None) or item.nodeid
 
 
 def _find_reported_keys(item: pytest.Item, test: NodeKey) -> Iterator[tuple[NodeKey, NodeKey]]:
     """Yield the key in the reports of a test and the key of the test, if they differ."""
-    named = _build_reported_key(item)
+    named = item.location[0], item.nodeid
     if named != test:
-        yield named, test
+        yield NodeKey(*named), test
 
 
 def _build_reported_key(item: pytest.Item) -> NodeKey:
@@ -235,18 +295,19 @@ def _build_reported_key(item: pytest.Item) -> NodeKey:
 
 
 def _count_repeated_tests(
-    items: Sequence[pytest.Item], nodeids: Sequence[str]
+    items: Sequence[pytest.Item], nodeids: Sequence[str], renamed: bool
 ) -> dict[NodeKey, int]:
-    """Count the tests that share one key in reports, given the node ids in reports.
+    """Count the tests that share one key in reports, given the node ids before any was renamed.
 
     That is an inherited test in files with the same node id, or a file that is given twice.
     """
-    if len(set(nodeids)) == len(nodeids):
+    if not renamed and len(set(nodeids)) == len(nodeids):
         return {}
-    counts = Counter(nodeids)
+    reported = [item.nodeid for item in items]
+    counts = Counter(reported)
     named = Counter(
         _build_reported_key(item)
-        for item, nodeid in zip(items, nodeids, strict=True)
+        for item, nodeid in zip(items, reported, strict=True)
         if counts[nodeid] > 1
     )
     return {name: count for name, count in named.items() if count > 1}
@@ -272,14 +333,12 @@ def _find_item_location(item: pytest.Item) -> tuple[str, int | None]:
     return path.replace(os.sep, "/"), None if line is None else line + 1
 
 
-def _build_item_links(
-    item: pytest.Item, test: NodeKey, ids: Mapping[str, Origin]
-) -> Iterator[Link]:
+def _build_item_links(item: pytest.Item, test: NodeKey, ids: Mapping[str, Origin]) -> list[Link]:
     path, line = _find_item_location(item)
     defined_in = None if path == test.path else path
-    return (
+    return [
         Link(id, test.nodeid, test.path, line, origin, defined_in) for id, origin in ids.items()
-    )
+    ]
 
 
 def _build_marker_findings(item: pytest.Item, complaints: Iterable[str]) -> Iterator[Finding]:
@@ -294,8 +353,10 @@ def _find_odd_marks(item: pytest.Item, marks: Iterable[str]) -> Iterator[str]:
 
 def set_item_property(item: pytest.Item, ids: Iterable[str]) -> None:
     """Give an item its one property, in place of an older one."""
-    others = [pair for pair in item.user_properties if pair[:1] != (ITEM_PROPERTY,)]
-    item.user_properties[:] = [*others, (ITEM_PROPERTY, links.encode_ids(ids))]
+    properties = item.user_properties
+    if properties:
+        properties[:] = [pair for pair in properties if pair[:1] != (ITEM_PROPERTY,)]
+    properties.append((ITEM_PROPERTY, links.encode_ids(ids)))
 
 
 def read_item_property(item: pytest.Item) -> str:
@@ -309,12 +370,9 @@ def read_item_property(item: pytest.Item) -> str:
 def join_collections(collections: Iterable[Collected]) -> Collected:
     """Return the joined collections of several workers, which are mostly equal."""
     all = tuple(collections)
-    links: dict[tuple[NodeKey, str], Link] = {}
-    for link in (link for collected in all for link in collected.links):
-        links.setdefault((link.test, link.id.casefold()), link)
     expected_files = [collected.expected for collected in all if collected.expected is not None]
     return Collected(
-        links=tuple(links.values()),
+        links=_join_links([collected.links for collected in all if collected.links]),
         deselected={
             nodeid: why for collected in all for nodeid, why in collected.deselected.items()
         },
@@ -332,6 +390,16 @@ def join_collections(collections: Iterable[Collected]) -> Collected:
     )
 
 
+def _join_links(links: Sequence[tuple[Link, ...]]) -> tuple[Link, ...]:
+    """Return the links of several collections, each once."""
+    if len(links) == 1:
+        return links[0]
+    joined: dict[tuple[NodeKey, str], Link] = {}
+    for link in chain.from_iterable(links):
+        joined.setdefault((link.test, link.id.casefold()), link)
+    return tuple(joined.values())
+
+
 class RuntimeMarkCollector:
     """Picks up the marks that a test, or a fixture, adds while it runs."""
 
@@ -344,16 +412,26 @@ class RuntimeMarkCollector:
         self._names = frozenset((options.MARKER_NAME, *settings.markers))
         self._collector = collector
         self._deliver = deliver
+        self._parent: pytest.Item | pytest.Collector | None = None
+        self._inherited: list[list[pytest.Mark]] = []
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
-        """Compare the marks with those that were read before the run."""
-        marks: list[pytest.Mark] = []
-        node: pytest.Item | pytest.Collector | None = item
-        while node is not None:  # iter_markers costs twice as much, at each test
-            if node.own_markers:
-                marks += [mark for mark in node.own_markers if mark.name in self._names]
-            node = node.parent
+        """Compare the marks with those that were read before the run, if there are any.
+
+        The lists of marks of the nodes above are looked up once for the tests of one parent.
+        """
+        if item.parent is not self._parent:
+            self._parent = item.parent
+            self._inherited = [node.own_markers for node in reversed(item.listchain()[:-1])]
+        if item.own_markers or any(self._inherited):
+            self._compare_marks(item)
+
+    def _compare_marks(self, item: pytest.Item) -> None:
+        names, node_marks = self._names, item.own_markers
+        if any(self._inherited):
+            node_marks = [*node_marks, *chain.from_iterable(self._inherited)]
+        marks = [mark for mark in node_marks if mark.name in names]
         if marks and tuple(marks) != self._collector.marks.get(id(item)):
             self._add(item, links.parse_marks(marks))
 
@@ -364,6 +442,7 @@ class RuntimeMarkCollector:
             ids = {id: claims.ids[id] for id in new}
             if ids:
                 set_item_property(item, [*old, *ids])
+            self._collector.keep_nodeid(item)
             test = build_test_key(item)
             found = tuple(_build_item_links(item, test, ids))
             findings = tuple(_build_marker_findings(item, claims.complaints))

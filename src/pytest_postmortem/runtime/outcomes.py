@@ -13,6 +13,7 @@ a subtest, ``C!`` a failure that is to be repeated):
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -132,44 +133,55 @@ class OutcomeRecorder:
         self.discarded: dict[NodeKey, Outcome] = {}
         self._wanted = wanted
         self._keep_all = keep_all
-        self._passing: dict[str, list[Any]] = {}
+        self._waiting: dict[str, list[Any]] = defaultdict(list)
         self._open: dict[str, ReportedAttempt] = {}
-        self._outcomes: dict[NodeKey, list[Outcome]] = {}
+        self._outcomes: dict[NodeKey, tuple[Outcome, ...]] = {}
         self._superseded: list[tuple[NodeKey, PytestReport]] = []
         self._silent: set[NodeKey] = set()
+
+    def find_waiting_reports(self, worker: str = "") -> list[Any]:
+        """Return the reports of a worker that wait to be added, always the same list."""
+        return self._waiting[worker]
 
     def add_report(self, report: Any, worker: str = "") -> NodeKey | None:
         """Add a report of a worker; return the key of its test if the report failed.
 
-        Most tests pass and are not linked. So the reports of a test that passes wait for the last
-        of them, and its key is read once. Any other report is added after those that wait.
+        Most tests pass and are not linked. So reports wait for the last one of a test, or for the
+        first that did not pass, and the key of a test that passes is read once.
         """
-        passing = self._passing.get(worker)
-        if report.outcome == "passed" and worker not in self._open:
-            when = report.when
-            if not passing:
-                if when == "setup":
-                    self._passing[worker] = [report]
-                    return None
-            elif when == PASSING_PHASES[len(passing)] and report.location == passing[0].location:
-                if when == "teardown":
-                    del self._passing[worker]
-                    passing.append(report)
-                    # A tuple is equal to a key, and takes less to make.
-                    if self._keep_all or (report.location[0], report.nodeid) in self._wanted:
-                        self._add_attempt(read_reported_key(report), passing)
-                    return None
-                if not hasattr(report, "context"):
-                    passing.append(report)
-                    return None
-        if passing:
-            self._add_waiting_reports(worker)
-        test = self.add(report, read_reported_key(report), worker)
-        return test if report.outcome == "failed" else None
+        self._waiting[worker].append(report)
+        if report.when == "teardown" or report.outcome != "passed":
+            return self.add_waiting_reports(worker)
+        return None
 
-    def _add_waiting_reports(self, worker: str) -> None:
-        for report in self._passing.pop(worker):
-            self.add(report, read_reported_key(report), worker)
+    def add_waiting_reports(self, worker: str = "") -> NodeKey | None:
+        """Add the reports that wait; return the key of the test if the last of them failed."""
+        waiting = self._waiting[worker]
+        if len(waiting) == len(PASSING_PHASES) and worker not in self._open:
+            setup, call, last = waiting
+            place = last.location
+            if last.outcome == "passed" and call.location == place and setup.location == place:
+                # A tuple is equal to a key, and takes less to make.
+                wanted = (place[0], last.nodeid) in self._wanted or self._keep_all
+                if not wanted or self._add_passed_test(setup, call, last):
+                    waiting.clear()
+                    return None
+        for report in waiting:
+            test = self.add(report, read_reported_key(report), worker)
+        failed = bool(waiting) and waiting[-1].outcome == "failed"
+        waiting.clear()
+        return test if failed else None
+
+    def _add_passed_test(self, setup: Any, call: Any, teardown: Any) -> bool:
+        """Add the reports of a test that passed; return False if they are of other phases."""
+        if (setup.when, call.when, teardown.when) != PASSING_PHASES or hasattr(call, "context"):
+            return False
+        duration = setup.duration + call.duration + teardown.duration
+        outcome = Outcome("passed", duration)
+        if hasattr(call, "wasxfail"):
+            outcome = Outcome("xpassed", duration, read_skip_reason(call))
+        self._add_outcome(read_reported_key(teardown), outcome)
+        return True
 
     def add(self, report: PytestReport, test: NodeKey, worker: str = "") -> NodeKey:
         """Add a report of a worker (an empty text without xdist); return the key of the test.
@@ -207,21 +219,23 @@ class OutcomeRecorder:
         ``is_counted`` is called for each failure in a discarded attempt: pytest-rerunfailures
         withdraws the subtests of such an attempt, other plugins don't.
         """
-        for worker in tuple(self._passing):
-            self._add_waiting_reports(worker)
+        for worker in tuple(self._waiting):
+            self.add_waiting_reports(worker)
         for worker in tuple(self._open):
             self._close_attempt(worker)
         counts = repeated or {}
-        attempts = {test: list(test_outcomes) for test, test_outcomes in self._outcomes.items()}
+        attempts = dict(self._outcomes)
         for test, report in self._superseded:
             outcome = _build_attempt_outcome([report]) if is_counted(report) else None
             if outcome is not None:
-                attempts.setdefault(test, []).append(outcome)
+                attempts[test] = (*attempts.get(test, ()), outcome)
         flaky = self._silent.union(self.discarded)
-        return {
-            test: _merge_attempts(test_outcomes, counts.get(test, 1))._replace(flaky=test in flaky)
+        merged = {
+            test: _merge_attempts(test_outcomes, counts.get(test, 1))
             for test, test_outcomes in attempts.items()
         }
+        merged.update((test, merged[test]._replace(flaky=True)) for test in flaky & merged.keys())
+        return merged
 
     def _close_attempt(self, worker: str) -> None:
         attempt = self._open.pop(worker, None)
@@ -241,9 +255,12 @@ class OutcomeRecorder:
         ):
             outcome = _build_attempt_outcome(reports)
             if outcome is not None:
-                self._outcomes.setdefault(test, []).append(outcome)
+                self._add_outcome(test, outcome)
             elif [each.when for each in reports if not hasattr(each, "context")] == SILENT_PHASES:
                 self._silent.add(test)
+
+    def _add_outcome(self, test: NodeKey, outcome: Outcome) -> None:
+        self._outcomes[test] = (*self._outcomes.get(test, ()), outcome)
 
     def _discard_attempt(self, attempt: ReportedAttempt) -> None:
         """Record a failure that will be repeated, and other failures of the same attempt."""
@@ -256,6 +273,8 @@ class OutcomeRecorder:
 
 def _merge_attempts(attempts: Sequence[Outcome], count: int) -> Outcome:
     """Return the outcome of several attempts of ``count`` tests."""
+    if count == len(attempts) == 1:
+        return attempts[0]
     worst = min(attempts, key=lambda each: OUTCOME_RANK[each.word])
     if count == 1 or worst.word in RED_OUTCOMES:
         return worst
@@ -291,7 +310,9 @@ def merge_outcomes(
     outcomes_by_test: dict[NodeKey, Outcome] = {}
     for reported, outcome in outcomes.items():
         for test in tests.get(reported, ()):
-            earlier_outcome = outcomes_by_test.get(test, outcome)
+            earlier_outcome = outcomes_by_test.setdefault(test, outcome)
+            if earlier_outcome is outcome:
+                continue
             worst = min(earlier_outcome, outcome, key=lambda each: OUTCOME_RANK[each.word])
             outcomes_by_test[test] = worst._replace(flaky=earlier_outcome.flaky or outcome.flaky)
     for reported, outcome in (discarded or {}).items():

@@ -18,6 +18,7 @@ from pytest_postmortem.model import (
     Link,
     Location,
     NodeKey,
+    Outcome,
     Postmortem,
     Proof,
     Registry,
@@ -75,7 +76,7 @@ class RunCollector:
         self.settings = settings
         self.registry: Registry | None = None
         self.found: Path | None = None
-        self.links: dict[NodeKey, dict[str, Link]] = {}
+        self.links: dict[NodeKey, tuple[Link, ...]] = {}
         self._reported: dict[NodeKey, tuple[NodeKey, ...]] = {}
         self.recorder = OutcomeRecorder(self._reported, keep_all=keep_all)
         self._root = root
@@ -84,6 +85,7 @@ class RunCollector:
         self._tried = False
         self._late = False
         self._warnings: tuple[Finding, ...] = ()
+        self._crashed: Mapping[str, tuple[NodeKey, ...]] | None = None
         self._collected: dict[str, list[Collected]] = {}
         self._detailed: dict[str, Postmortem] = {}
         self._lists: frozenset[str] | None = None
@@ -133,26 +135,33 @@ class RunCollector:
         if is_repeated:
             return ()
         named: dict[NodeKey, None] = {}
-        linked: dict[NodeKey, NodeKey] = {}
         for link in collected.links:
             test = link.test
-            linked[test] = test
-            self.links.setdefault(test, {}).setdefault(link.id.casefold(), link)
-        for reported, test in (*linked.items(), *collected.reported):
-            # The report of a crash names no file.
-            for name in (reported, NodeKey("", reported.nodeid)):
-                known = self._reported.get(name, ())
-                if test not in known:
-                    self._reported[name] = (*known, test)
-                named[name] = None
+            self._add_link(test, link)
+            named[test] = None
+        for reported, test in (*zip(named, named, strict=True), *collected.reported):
+            known = self._reported.get(reported, ())
+            if test not in known:
+                self._reported[reported] = (*known, test)
+            named[reported] = None
+        self._crashed = None
         if collected.links or collected.findings:
             self._late |= is_known_worker and self.found is not None and not self._tried
             self._load_found()
         return named
 
+    def _add_link(self, test: NodeKey, link: Link) -> None:
+        known = self.links.get(test, ())
+        if not known or link.id.casefold() not in [each.id.casefold() for each in known]:
+            self.links[test] = (*known, link)
+
     def find_tests(self, reported: NodeKey) -> tuple[NodeKey, ...]:
-        """Return the linked tests that a report may be of."""
-        return self._reported.get(reported, ())
+        """Return the linked tests that a report may be of; that of a crash names no file."""
+        if reported.path:
+            return self._reported.get(reported, ())
+        if self._crashed is None:
+            self._crashed = _index_tests_by_nodeid(self._reported)
+        return self._crashed.get(reported.nodeid, ())
 
     @property
     def found_at(self) -> str | None:
@@ -173,7 +182,7 @@ class RunCollector:
 
     def postmortems(self, tests: Iterable[NodeKey]) -> tuple[Postmortem, ...]:
         """Return the post-mortems that tests are linked to, each once."""
-        test_links = [link for test in tests for link in self.links.get(test, {}).values()]
+        test_links = [link for test in tests for link in self.links.get(test, ())]
         registry = self._known(test_links)
         linked = filter(None, (registry.find(link.id) for link in test_links))
         return tuple({postmortem.id: postmortem for postmortem in linked}.values())
@@ -220,14 +229,12 @@ class RunCollector:
         if nothing and not self.settings.policy.has_gates:
             return None
         scope = self._build_scope(collected, facts)
-        every = [link for test_links in self.links.values() for link in test_links.values()]
+        every = [link for test_links in self.links.values() for link in test_links]
         registry = self._known(every)
         if facts.detailed or any(key == "class" for key, _ in self.settings.policy.select):
             registry = replace(registry, postmortems=self._read_documents(registry.postmortems))
-        outcomes = merge_outcomes(
-            self.recorder.outcomes(collected.repeated, facts.is_counted),
-            self._reported,
-            self.recorder.discarded,
+        outcomes = self._merge_outcomes(
+            self.recorder.outcomes(collected.repeated, facts.is_counted)
         )
         proofs, broken = self._load_proofs()
         today = self._today(registry, facts)
@@ -253,6 +260,14 @@ class RunCollector:
             declared=collected.declared,
             odd=tuple(sorted(collected.odd)),
         )
+
+    def _merge_outcomes(self, outcomes: Mapping[NodeKey, Outcome]) -> dict[NodeKey, Outcome]:
+        """Return the outcomes of the linked tests, given those by the keys of reports."""
+        discarded, tests = self.recorder.discarded, self._reported
+        crashed = [key for key in (*outcomes, *discarded) if not key.path]
+        if crashed:
+            tests = tests | {key: self.find_tests(key) for key in crashed}
+        return merge_outcomes(outcomes, tests, discarded)
 
     def _load_proofs(self) -> tuple[Mapping[str, Proof], tuple[Finding, ...]]:
         """Return the stored proofs, or the finding for an unreadable file."""
@@ -303,7 +318,7 @@ class RunCollector:
         known = self._known(())
         found = tuple(links.find_skipped_links(known, collected.skipped, collected.files))
         for _, link in found:
-            self.links.setdefault(link.test, {}).setdefault(link.id.casefold(), link)
+            self._add_link(link.test, link)
         return frozenset(nodeid for nodeid, _ in found)
 
     def _list_known_findings(self, collected: Collected) -> tuple[Finding, ...]:
@@ -380,6 +395,16 @@ class RunCollector:
         from pytest_postmortem.today import find_today
 
         return find_today(self.settings.today, self._root, known)
+
+
+def _index_tests_by_nodeid(
+    reported: Mapping[NodeKey, Iterable[NodeKey]],
+) -> dict[str, tuple[NodeKey, ...]]:
+    """Return the tests that a report may be of which has only a node id."""
+    found: dict[str, dict[NodeKey, None]] = {}
+    for key, tests in reported.items():
+        found.setdefault(key.nodeid, {}).update(dict.fromkeys(tests))
+    return {nodeid: tuple(tests) for nodeid, tests in found.items()}
 
 
 def _build_today_findings(today: Today | None) -> Iterator[Finding]:

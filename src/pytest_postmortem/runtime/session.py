@@ -62,20 +62,15 @@ def _start_controller(config: pytest.Config, started: float) -> None:
     run = RunCollector(
         config.rootpath, settings, cache, ask_plugins, keep_all=_is_dist_each(config)
     )
-    run.load(workers=config.pluginmanager.hasplugin("dsession"))
-    reporter = RunReporter(config, run, started)
+    distributed = config.pluginmanager.hasplugin("dsession")
+    run.load(workers=distributed)
+    reporter = (DistributedRunReporter if distributed else RunReporter)(config, run, started)
     config.pluginmanager.register(reporter, "postmortem-reporter")
     if _has_integrated_report(config):
         from pytest_postmortem.runtime import integrations
 
         integrations.register_integrations(config, run)
-    if config.pluginmanager.hasplugin("dsession"):
-        from pytest_postmortem.runtime import xdist
-
-        found_location = None if run.found is None or run.registry is not None else str(run.found)
-        reporter.workers = xdist.ControllerPlugin(
-            run.build_plan, found_location, reporter.receive_collected
-        )
+    if isinstance(reporter, DistributedRunReporter):
         config.pluginmanager.register(reporter.workers, "postmortem-workers")
     else:
         used = settings.used or run.found is not None
@@ -197,10 +192,10 @@ class RunReporter:
     """Reporting plugin of a run, in the controller only."""
 
     def __init__(self, config: pytest.Config, run: RunCollector, started: float) -> None:
-        self.workers: xdist.ControllerPlugin | None = None
         self._config = config
         self._started = started
         self._run = run
+        self._waiting = run.recorder.find_waiting_reports()
         self._show = run.settings.show
         self._blocks: list[tuple[pytest.TestReport, NodeKey]] = []
         self._failed: dict[NodeKey, list[pytest.TestReport]] = {}
@@ -226,9 +221,12 @@ class RunReporter:
     def receive_collected(self, collected: Collected, worker: str = "") -> None:
         """Add a collection of a process; explain failures that had no link before."""
         named = self._run.receive_collected(collected, worker)
-        for reported in named if self._failed else ():
-            for report in self._failed.get(reported, ()):
-                self._explain_failure(report, reported)
+        if self._failed:
+            # The report of a crash names no file.
+            crashed = [NodeKey("", reported.nodeid) for reported in named]
+            for reported in dict.fromkeys([*named, *crashed]):
+                for report in self._failed.get(reported, ()):
+                    self._explain_failure(report, reported)
 
     def pytest_report_header(self) -> str | None:
         """Name the registry."""
@@ -238,17 +236,19 @@ class RunReporter:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Record the outcome, and add post-mortems to a failure."""
-        run, worker = self._run, ""
-        if self.workers is not None:
-            worker = report.node.gateway.id if hasattr(report, "node") else ""
-            collected = self.workers.take_collected(report)
-            if collected is not None:
-                self.receive_collected(collected, worker)
-        reported = run.recorder.add_report(report, worker)
-        if reported is not None:
-            self._failed.setdefault(reported, []).append(report)
-            self._explain_failure(report, reported)
+        """Record the outcome, and add post-mortems to a failure.
+
+        This is `OutcomeRecorder.add_report` without a call, which would take more than the rest.
+        """
+        self._waiting.append(report)
+        if report.when == "teardown" or report.outcome != "passed":
+            reported = self._run.recorder.add_waiting_reports()
+            if reported is not None:
+                self._add_failure(report, reported)
+
+    def _add_failure(self, report: pytest.TestReport, reported: NodeKey) -> None:
+        self._failed.setdefault(reported, []).append(report)
+        self._explain_failure(report, reported)
 
     def _explain_failure(self, report: pytest.TestReport, reported: NodeKey) -> None:
         from pytest_postmortem.reports import failure_block
@@ -303,15 +303,19 @@ class RunReporter:
     def _build_run_facts(self) -> RunFacts:
         from pytest_postmortem.runtime.run_metadata import read_run_metadata
 
-        option, each = self._config.option, _is_dist_each(self._config)
+        option = self._config.option
         return RunFacts(
-            lost=self.workers.lost(self._run.heard_workers, each) if self.workers else (),
+            lost=self._find_lost_workers(),
             idle=next((flag for flag, name in IDLE_OPTIONS if getattr(option, name, False)), ""),
             is_counted=self._is_counted,
             ran=read_run_metadata(self._config, self._started),
             dated=self._verbosity_level > 0 or self._run.settings.dated,
             detailed=self._run.settings.detailed or self._handed_over,
         )
+
+    def _find_lost_workers(self) -> tuple[str, ...]:
+        """Return the workers whose links did not arrive."""
+        return ()
 
     def _is_counted(self, report: Reported) -> bool:
         """Return whether the terminal counts a report; plugins may remove one."""
@@ -370,3 +374,31 @@ class RunReporter:
             print(*self._printed_after, sep="", end="")
         elif self._report is not None and not self._printed:
             self.pytest_terminal_summary(terminalreporter)
+
+
+class DistributedRunReporter(RunReporter):
+    """Reporting plugin of the controller of pytest-xdist, which gets the reports of all workers."""
+
+    def __init__(self, config: pytest.Config, run: RunCollector, started: float) -> None:
+        from pytest_postmortem.runtime import xdist
+
+        super().__init__(config, run, started)
+        found_location = None if run.found is None or run.registry is not None else str(run.found)
+        self.workers = xdist.ControllerPlugin(
+            run.build_plan, found_location, self.receive_collected
+        )
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take what a worker has collected from its report first."""
+        worker = report.node.gateway.id if hasattr(report, "node") else ""
+        collected = self.workers.take_collected(report)
+        if collected is not None:
+            self.receive_collected(collected, worker)
+        reported = self._run.recorder.add_report(report, worker)
+        if reported is not None:
+            self._add_failure(report, reported)
+
+    def _find_lost_workers(self) -> tuple[str, ...]:
+        each = _is_dist_each(self._config)
+        return self.workers.lost(self._run.heard_workers, each)
