@@ -98,6 +98,7 @@ def is_kept(repository: Repository, capsys: pytest.CaptureFixture[str], *argumen
     return kept
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("proves_nothing")
 def test_a_proof_counts_until_something_changes_that_it_rests_on(
     proved: Repository, capsys: pytest.CaptureFixture[str]

@@ -379,7 +379,7 @@ def test_marks_of_other_names_that_are_not_understood_are_counted_when_asked(
         """
     )
 
-    quiet, verbose = run(), run("-v")
+    quiet, verbose = pytester.runpytest(), run("-v")
 
     assert said(quiet) == ["1 of 1 incident guarded (100 %), 1 linked"]
     assert verbose.ret == 0
