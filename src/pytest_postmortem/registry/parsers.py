@@ -170,20 +170,24 @@ class _YamlComposer:
         self.size += 1
         frame = self.stack[-1]
         value = event.value
-        awaits_key = frame.is_table and frame.key is None
-        if not awaits_key and value in NULL_SCALARS and event.implicit[0]:
-            value = None
+        if frame.is_table and frame.key is None:
+            if value in frame.node:
+                raise build_repeated_key_error(value, self._find_line(event))
+            frame.key, frame.key_line = value, event.start_mark.line + self.first
+            frame.merging = value == "<<" and event.implicit[0]
+        else:
+            if value in NULL_SCALARS and event.implicit[0]:
+                value = None
+            if frame.is_table and not frame.merging:
+                frame.node[frame.key] = value
+                frame.node.lines[frame.key] = frame.key_line
+                frame.key = None
+            else:
+                self._add_value(value, self._find_line(event))
         if event.anchor is not None:
             self.anchors[event.anchor] = (value, 1)
-        if frame.is_table and not awaits_key and not frame.merging:
-            frame.node[frame.key] = value
-            frame.node.lines[frame.key] = frame.key_line
-            frame.key = None
-        else:
-            merging = value == "<<" and event.implicit[0]
-            self._add_value(value, event.start_mark.line + self.first, merging)
 
-    def _add_value(self, value: Any, line: int, merging: bool = False) -> None:
+    def _add_value(self, value: Any, line: int) -> None:
         """Add a value to the innermost open node, as its key if it is a mapping without one."""
         frame = self.stack[-1]
         if not frame.is_table:
@@ -194,7 +198,7 @@ class _YamlComposer:
                 raise BrokenDataError("a key is not a text", "write each key as plain text", line)
             if value in frame.node:
                 raise build_repeated_key_error(value, line)
-            frame.key, frame.key_line, frame.merging = value, line, merging
+            frame.key, frame.key_line, frame.merging = value, line, False
         else:
             if frame.merging:
                 frame.merged.append((value, line))
