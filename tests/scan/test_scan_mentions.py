@@ -423,3 +423,74 @@ def test_comments_are_found_as_by_the_tokenizer(code: str) -> None:
 def test_comments_near_nested_strings_are_found_by_the_tokenizer(code: str) -> None:
     """An f-string of Python 3.12 may hold other strings and comments."""
     assert _find_comments(code) == list(_list_comment_tokens(code))
+
+
+INHERITING = """
+class Shared:
+    def test_a(self): 0
+
+    def test_issue_456(self): 0
+
+class TestPlain:
+    def test_b(self): 0
+
+class TestIssue123(Shared): 0
+
+class TestLater(Shared):
+    pytestmark = pytest.mark.skip
+
+Alias = Shared
+
+class TestAlias(Alias): 0
+"""
+
+
+def test_what_a_class_inherits_mentions_what_its_name_does() -> None:
+    """The first class with a test counts, and each class that inherits the test has it as well."""
+    found = find_mentioning_tests(INHERITING.encode(), KNOWN, ("postmortem",))
+
+    assert found is not None
+    assert [
+        (" ".join(test.name for test in tested.tests), [each.id for each in tested.mentions])
+        for tested in found
+    ] == [
+        ("TestIssue123::test_a TestLater::test_a TestAlias::test_a", ["123"]),
+        (
+            "TestIssue123::test_issue_456 TestLater::test_issue_456 TestAlias::test_issue_456",
+            ["456", "123"],
+        ),
+    ]
+
+
+@pytest.mark.parametrize("base", ["Shared", "Alias", "make()", "Space.Shared", "other.Shared"])
+def test_an_inherited_test_is_found_by_any_name_of_its_class(base: str) -> None:
+    """A base class of another module has no test of this file."""
+    head = "import other\n" + INHERITING.partition("class TestIssue123")[0] + "Alias = Shared\n"
+    code = (
+        f"{head}def make(): return Shared\nclass Space: Shared = Shared\nclass TestX({base}): 0\n"
+    )
+
+    found = [name for name, *_ in mentioned(code)]
+
+    assert found == ([] if base == "other.Shared" else ["TestX::test_issue_456"])
+
+
+@pytest.mark.parametrize(
+    ("change", "muted"),
+    [
+        ("marks.append(1)", False),
+        ("marks[0] = 1", False),
+        ("(marks\n.append(1))", False),
+        ("def f():\n  f'{marks.clear()}'", False),
+        ("def f():\n  global marks; marks = []", False),
+        ("print(marks[0])", True),
+        ("marks_of.append(1)", True),
+    ],
+)
+def test_a_list_of_marks_that_is_changed_is_not_read(change: str, muted: bool) -> None:
+    """Wherever the change is written."""
+    code = f"import pytest\nmarks = [pytest.mark.skip]\n{change}\npytestmark = marks\n"
+
+    (strength,) = [each[2] for each in mentioned(f"{code}def test_issue_123(): 0\n")]
+
+    assert (strength == "known-broken") is muted

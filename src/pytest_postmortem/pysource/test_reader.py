@@ -229,6 +229,7 @@ class SourceTestReader:
         self._bases: dict[int, ast.expr] = {}
         self._bodies: dict[int, _ClassBody] = {}
         self._class_effects: dict[int, _MarkEffect] = {}
+        self._function_effects: dict[int, tuple[_MarkEffect, str | None] | None] = {}
         self._open = {"pytestmark"}
 
     def tests(self) -> Iterator[SourceTest]:
@@ -276,10 +277,8 @@ class SourceTestReader:
             for node in nodes:
                 if isinstance(node, ast.ClassDef):
                     yield from self._read_test_class(node, prefix, outer)
-                elif (
-                    (self._lines is None or node.lineno in self._lines)
-                    and is_test_name(name, functions)
-                    and not self._is_not_a_test(node)
+                elif (self._lines is None or node.lineno in self._lines) and is_test_name(
+                    name, functions
                 ):
                     yield from self._read_test_function(node, prefix + name, outer)
 
@@ -314,9 +313,8 @@ class SourceTestReader:
                 return True
         return False
 
-    def _is_not_a_test(self, node: Function) -> bool:
+    def _is_not_a_test(self, node: Function, home: _NameContext) -> bool:
         """Return whether a function with a test's name is a fixture, a property or the like."""
-        home = self._homes.get(id(node), self._home)
         for decorator in node.decorator_list:
             reduced = self._reduce_node(decorator, home)
             name = format_dotted_name(reduced.func if isinstance(reduced, ast.Call) else reduced)
@@ -327,9 +325,21 @@ class SourceTestReader:
     def _read_test_function(
         self, node: Function, name: str, outer: _MarkEffect
     ) -> Iterator[SourceTest]:
-        home = self._homes.get(id(node), self._home)
-        effect = self._read_decorators(node.decorator_list, home).join(outer)
-        muted = effect.muted or find_unconditional_stop(node.body, home.reducer)
+        if id(node) not in self._function_effects:  # subclasses have the same function
+            home = self._homes.get(id(node), self._home)
+            self._function_effects[id(node)] = (
+                None
+                if self._is_not_a_test(node, home)
+                else (
+                    self._read_decorators(node.decorator_list, home),
+                    find_unconditional_stop(node.body, home.reducer),
+                )
+            )
+        own = self._function_effects[id(node)]
+        if own is None:
+            return
+        effect = own[0].join(outer)
+        muted = effect.muted or own[1]
         yield SourceTest(name, node.lineno, effect.marks, muted)
         for case in effect.cases:
             if case.marks:

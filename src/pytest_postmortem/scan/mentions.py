@@ -19,7 +19,7 @@ from pytest_postmortem.scan.test_passages import (
     SourcePassage,
     find_first_test_line,
     find_muting_outcome,
-    list_functions,
+    list_definitions,
     list_passages,
 )
 
@@ -92,11 +92,16 @@ def _find_tests_in_tree(
     """
     lines = io.StringIO(text, newline=None).readlines()
     names = {"test", *rules[1]}
-    functions = [each for each in list_functions(tree.body) if is_test_name(each[0].name, names)]
+    definitions = list(list_definitions(tree.body))
+    functions = [
+        node
+        for node, _ in definitions
+        if not isinstance(node, ast.ClassDef) and is_test_name(node.name, names)
+    ]
     search = _ReferenceSearch(lines, index)
-    references = {node.lineno: search.find_own_references(node) for node, _ in functions}
+    references = {node.lineno: search.find_own_references(node) for node in functions}
     def_lines = {line for line, found in references.items() if found}
-    if any(map(search.find_class_references, {class_names for _, class_names in functions})):
+    if any(map(search.find_class_references, {class_names for _, class_names in definitions})):
         def_lines |= references.keys()  # what such a class inherits is about its incident, too
     if not def_lines:
         return ()
@@ -104,7 +109,7 @@ def _find_tests_in_tree(
     for test in suite_reader.find_module_tests(tree, *rules, data, def_lines):
         by_line.setdefault(test.line, []).append(test)
     found = []
-    for node, _ in functions:
+    for node in functions:
         if tests := by_line.get(node.lineno):
             class_names = tests[0].name.rpartition("::")[0]
             placed = [

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
+from pytest_postmortem.scan.forges import URL_PATTERN
 from pytest_postmortem.scan.search_index import (
     IncidentName,
     SearchIndex,
@@ -24,7 +25,6 @@ from pytest_postmortem.scan.search_index import (
 
 ReferenceForm = Literal["link", "id", "sign", "vague", "pattern"]
 
-_URL = re.compile(r"https?://[^\s<>\"'`|\\^{}\[\]]+", re.IGNORECASE)
 _SHORTHAND = re.compile(r"(?<![\w./-])([\w.-]+/[\w.-]+)#(\d+)(?!\w)")
 
 _TRACKER_WORDS = (
@@ -105,7 +105,7 @@ def find_references(text: str, index: SearchIndex, *, name: bool = False) -> Ite
     else:
         yield from _find_link_references(text, index)
         if "://" in text:
-            text = _URL.sub(lambda match: " " * len(match[0]), text)
+            text = URL_PATTERN.sub(lambda match: " " * len(match[0]), text)
     if index.numbers:
         yield from _find_number_references(text, index, name)
     if index.names:
@@ -123,7 +123,7 @@ def _find_pattern_references(text: str, index: SearchIndex) -> Iterator[Referenc
 
 
 def _find_link_references(text: str, index: SearchIndex) -> Iterator[Reference]:
-    for match in _URL.finditer(text) if "://" in text else ():
+    for match in URL_PATTERN.finditer(text) if "://" in text else ():
         url = match[0].rstrip(".,;:!?)*")
         for part in dict.fromkeys([url, url.partition("#")[0], url.partition("?")[0]]):
             if id := index.links.get(normalize_address(part)):

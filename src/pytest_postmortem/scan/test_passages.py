@@ -10,7 +10,7 @@ import tokenize
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from pytest_postmortem.pysource.bindings import Function, walk_statements
+from pytest_postmortem.pysource.bindings import Definition, Function, walk_statements
 
 PassagePlace = Literal[
     "name",
@@ -65,19 +65,20 @@ class SourcePassage(NamedTuple):
     code: str = ""
 
 
-def list_functions(
+def list_definitions(
     body: Sequence[ast.stmt], class_names: str = ""
-) -> Iterator[tuple[Function, str]]:
-    """Yield the functions and methods of a module, including those under conditions.
+) -> Iterator[tuple[Definition, str]]:
+    """Yield the functions, methods and classes of a module, including those under conditions.
 
-    Each has the names of its classes, ``TestCart::TestTotal``.
+    Each has the names of its classes, ``TestCart::TestTotal``, of which it may be the last itself.
     """
     for node, _ in walk_statements(body, certain=True):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             yield node, class_names
         elif isinstance(node, ast.ClassDef):
             inner = f"{class_names}::{node.name}" if class_names else node.name
-            yield from list_functions(node.body, inner)
+            yield node, inner
+            yield from list_definitions(node.body, inner)
 
 
 def find_first_test_line(node: Function, lines: Sequence[str]) -> int:
