@@ -273,3 +273,20 @@ def test_a_report_of_a_registry_file_imports_no_parser_of_documents(
     own = {name for name in modules if name.startswith("pytest_postmortem")}
     others = {name.partition(".")[0] for name in modules - own} - sys.stdlib_module_names
     assert (own | others) - IN_USE == AT_THE_END | REPORT_MODULES[type]
+
+
+def test_a_run_that_only_prints_imports_nothing_that_writes_a_report(tmp_path: Path) -> None:
+    """The terminal gets the report alone: no other format is made, and git is not asked."""
+    (tmp_path / "registry.json").write_text('[{"id": "PM-1", "title": "Down"}]')
+    (tmp_path / "test_it.py").write_text(FIRST_TEST)
+
+    modules = loaded(tmp_path, "--postmortem-registry=registry.json")
+
+    assert "pytest_postmortem.reports.terminal" in modules
+    assert not modules & {
+        "pytest_postmortem.git",
+        "pytest_postmortem.reports.forge",
+        "pytest_postmortem.reports.json_report",
+        "pytest_postmortem.reports.writers",
+        "pytest_postmortem.runtime.run_metadata",
+    }

@@ -27,7 +27,7 @@ from pytest_postmortem.runtime.suite_files import SuiteFileCollector
 from pytest_postmortem.settings import Settings
 
 if TYPE_CHECKING:
-    from pytest_postmortem.report_model import Report
+    from pytest_postmortem.report_model import Report, RunMetadata
     from pytest_postmortem.reports.terminal import TerminalLine
     from pytest_postmortem.runtime import xdist
 
@@ -301,17 +301,25 @@ class RunReporter:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _build_run_facts(self) -> RunFacts:
-        from pytest_postmortem.runtime.run_metadata import read_run_metadata
-
-        option = self._config.option
+        option, detailed = self._config.option, self._is_delivered
         return RunFacts(
             lost=self._find_lost_workers(),
             idle=next((flag for flag, name in IDLE_OPTIONS if getattr(option, name, False)), ""),
             is_counted=self._is_counted,
-            ran=read_run_metadata(self._config, self._started),
+            ran=self._read_run_metadata() if detailed else None,
             dated=self._verbosity_level > 0 or self._run.settings.dated,
-            detailed=self._run.settings.detailed or self._handed_over,
+            detailed=detailed,
         )
+
+    def _read_run_metadata(self) -> RunMetadata:
+        from pytest_postmortem.runtime.run_metadata import read_run_metadata
+
+        return read_run_metadata(self._config, self._started)
+
+    @property
+    def _is_delivered(self) -> bool:
+        """Whether the report goes anywhere but to the terminal."""
+        return self._run.settings.detailed or self._handed_over
 
     def _find_lost_workers(self) -> tuple[str, ...]:
         """Return the workers whose links did not arrive."""
@@ -332,6 +340,8 @@ class RunReporter:
 
     def _deliver(self, report: Report) -> bool:
         """Write the report to all destinations; return whether that succeeded."""
+        if not self._is_delivered:
+            return True
         from pytest_postmortem.reports.writers import deliver_report
 
         take = partial(_send_report_to_plugins, self._config) if self._handed_over else None
