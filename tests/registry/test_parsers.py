@@ -16,7 +16,6 @@ from pytest_postmortem.cli.main import main
 from pytest_postmortem.errors import PostmortemError
 from pytest_postmortem.model import Location, Postmortem
 from pytest_postmortem.registry import LoadOptions, postmortem_text
-from pytest_postmortem.registry.document import parse_front_matter
 from pytest_postmortem.registry.parsers import parse_data_text
 from pytest_postmortem.registry.postmortem_text import add_document_details
 from pytest_postmortem.reports.data import report_reader
@@ -275,21 +274,6 @@ def test_brackets_and_escapes_in_json_strings_move_no_line(tmp_path: Path) -> No
     found = registry.load_registry([Location("pm.json", tmp_path)], tmp_path)
 
     assert [(each.id, each.line) for each in found] == [("PM-1", 2), ("PM-2", 5)]
-
-
-@pytest.mark.parametrize(
-    "front",
-    [
-        "date: 2026-03-02\nseverity: sev1\n",
-        "title: a - b, c\nowner:  payments \n",
-        "a: null\nb: no\nc: 0012\n",
-    ],
-)
-def test_plain_front_matter_means_what_it_means_to_a_parser(front: str) -> None:
-    """Front matter of plain words, which no parser reads, has the same values and lines."""
-    values, _ = parse_front_matter(f"---\n{front}---\n# A\n", "a.md", rst=False)
-    tree = parse_data_text(front, ".yml", failed="", path="a.md", above=1)
-    assert (values, values.lines) == (tree, tree.lines)
 
 
 def test_brackets_in_strings_do_not_move_lines_of_json() -> None:

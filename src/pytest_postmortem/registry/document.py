@@ -29,7 +29,6 @@ from pytest_postmortem.registry.located_data import LocatedTable
 from pytest_postmortem.registry.raw_entries import WRAPPER_KEYS, RawEntry
 from pytest_postmortem.text import clean_path, clean_text
 
-_PLAIN_PAIRS = re.compile(r"(?:[A-Za-z_][A-Za-z0-9_-]*: +[A-Za-z0-9][A-Za-z0-9 ,./_+-]*\n)+")
 _RST_FIELD = re.compile(r":([\w -]+):(?:\s+(.*))?$")
 
 
@@ -200,32 +199,13 @@ def parse_front_matter(text: str, shown: str, rst: bool) -> tuple[LocatedTable, 
         return LocatedTable(), lines
     suffix = ".yml" if first == "---" else ".toml"
     front = "\n".join(lines[1:end]) + "\n"
-    tree = _read_plain_pairs(front) if suffix == ".yml" else None
-    tree = tree or parsers.parse_data_text(front, suffix, failed=READ_DOCUMENT, path=shown, above=1)
+    tree = parsers.parse_data_text(front, suffix, failed=READ_DOCUMENT, path=shown, above=1)
     if tree is None:
         return LocatedTable(), lines[end + 1 :]
     if not isinstance(tree, LocatedTable):
         return LocatedTable(), lines
     tree.line = 1
     return tree, lines[end + 1 :]
-
-
-def _read_plain_pairs(front: str) -> LocatedTable | None:
-    """Return front matter in YAML of which each line has a key and plain words, or None.
-
-    Most has nothing else, and the start of a parser takes longer than all else that is read.
-    """
-    if not _PLAIN_PAIRS.fullmatch(front):
-        return None
-    table = LocatedTable(1)
-    for number, line in enumerate(front.splitlines(), start=2):
-        key, _, words = line.partition(":")
-        value = words.strip()
-        if key in table:
-            return None
-        table[key] = None if value in parsers.NULL_SCALARS else value
-        table.lines[key] = number
-    return table
 
 
 def _parse_rst_fields(lines: Sequence[str]) -> LocatedTable:
