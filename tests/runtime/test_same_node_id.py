@@ -495,3 +495,47 @@ def test_a_run_of_which_both_files_are_given_is_counted_once(
     own = written(pytester, "own.json", *map(given.format, "abc"), "--junitxml=own.xml")
 
     assert combined(pytester.path, "own.json", "own.xml") == own
+
+
+ITEMS_WITH_NEW_PATHS = """
+from pathlib import Path
+import pytest
+
+class Item(pytest.Item):
+    @property
+    def path(self):
+        return Path(self.place)
+
+    @path.setter
+    def path(self, value):
+        self.place = str(value)
+
+    def runtest(self):
+        pass
+
+class File(pytest.File):
+    def collect(self):
+        for name in "abc":
+            item = Item.from_parent(self, name=name)
+            item.add_marker(pytest.mark.postmortem("PM-1"))
+            yield item
+
+def pytest_collect_file(file_path, parent):
+    return File.from_parent(parent, path=file_path) if file_path.suffix == ".it" else None
+"""
+
+
+def test_items_that_make_their_path_anew_are_told_apart(pytester: pytest.Pytester) -> None:
+    """A test is known by its file, also where its path is another object each time."""
+    pytester.makeconftest(ITEMS_WITH_NEW_PATHS)
+    (pytester.path / "postmortems.yml").write_text("- id: PM-1\n")
+    for name in ("one", "two", "three"):
+        (pytester.path / f"{name}.it").write_text("")
+
+    pytester.runpytest(REPORT)
+
+    (incident,) = read_report(pytester.path / "report.json")["incidents"]
+    assert [test["path"] for test in incident["tests"]] == [
+        test["nodeid"].partition("::")[0] for test in incident["tests"]
+    ]
+    assert {test["outcome"] for test in incident["tests"]} == {"passed"}

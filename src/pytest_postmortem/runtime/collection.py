@@ -80,7 +80,7 @@ class LinkCollector:
         """The marks that were read, by the identity of their item."""
 
         self._linked: list[pytest.Item] = []
-        self._paths: dict[int, str] = {}
+        self._paths: dict[int, tuple[object, str]] = {}
         self._before: tuple[Sequence[pytest.Item], Sequence[str]] = (), ()
         self._nodeids: dict[int, str] | None = None
         self._wanted: frozenset[str] = frozenset()
@@ -149,11 +149,15 @@ class LinkCollector:
         return NodeKey(self._find_path(item), _find_item_nodeid(item))
 
     def _find_path(self, item: pytest.Item) -> str:
-        """Return the path of a test's file; it is computed once, since its tests share the path."""
-        path = self._paths.get(id(item.path))
-        if path is None:
-            path = self._paths[id(item.path)] = _find_item_path(item)
-        return path
+        """Return the path of a test's file; it is computed once, since its tests share the path.
+
+        The path object is kept, so that no other one gets its identity.
+        """
+        path = item.path
+        known = self._paths.get(id(path))
+        if known is None:
+            known = self._paths[id(path)] = path, _find_item_path(item)
+        return known[1]
 
     def _read(self, items: Sequence[pytest.Item], nodeids: Sequence[str]) -> None:
         """Read the links of all items, which had these node ids before any was renamed."""
