@@ -256,6 +256,23 @@ def test_a_mark_that_a_test_adds_to_its_module_is_also_of_the_tests_after_it(
     assert ids_of(pytester.path) == {"test_it.test_it": "PM-1", "test_it.test_after": "PM-1"}
 
 
+def test_a_mark_in_a_new_list_of_marks_of_the_module_is_read(pytester: pytest.Pytester) -> None:
+    """A fixture may set the marks of a node, also after a test of it has run."""
+    register(pytester, "PM-1")
+    pytester.makepyfile(
+        test_it="""
+        import pytest
+        def test_before(): pass
+        mark = pytest.mark.postmortem("PM-1").mark
+        def test_it(request): request.node.parent.own_markers = [mark]
+        """
+    )
+
+    pytester.runpytest(JUNIT)
+
+    assert ids_of(pytester.path) == {"test_it.test_it": "PM-1"}
+
+
 @pytest.mark.parametrize(
     ("decorator", "body"),
     [

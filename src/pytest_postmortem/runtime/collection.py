@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from itertools import chain
-from typing import NamedTuple
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -51,6 +52,8 @@ def build_collection_plan(registry: Registry | None, settings: Settings) -> Coll
     names = frozenset(name for name, known in registry.index.items() if asked and known.id in asked)
     return CollectionPlan(links.index_declared_tests(registry), names, judged=True)
 
+
+_get_own_markers = attrgetter("own_markers")
 
 _ClaimedItem = tuple[pytest.Item, str, links.MarkClaims]
 """A test, the node id that it has in every run, and what its marks claim."""
@@ -417,24 +420,24 @@ class RuntimeMarkCollector:
         self._collector = collector
         self._deliver = deliver
         self._parent: pytest.Item | pytest.Collector | None = None
-        self._inherited: list[list[pytest.Mark]] = []
+        self._above: Sequence[Any] = ()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
         """Compare the marks with those that were read before the run, if there are any.
 
-        The lists of marks of the nodes above are looked up once for the tests of one parent.
+        The nodes above are looked up once for the tests of one parent; their lists of marks are
+        not, since a fixture may replace one.
         """
         if item.parent is not self._parent:
             self._parent = item.parent
-            self._inherited = [node.own_markers for node in reversed(item.listchain()[:-1])]
-        if item.own_markers or any(self._inherited):
+            self._above = item.listchain()[-2::-1]
+        if item.own_markers or any(map(_get_own_markers, self._above)):
             self._compare_marks(item)
 
     def _compare_marks(self, item: pytest.Item) -> None:
-        names, node_marks = self._names, item.own_markers
-        if any(self._inherited):
-            node_marks = [*node_marks, *chain.from_iterable(self._inherited)]
+        names = self._names
+        node_marks = chain(item.own_markers, *map(_get_own_markers, self._above))
         marks = [mark for mark in node_marks if mark.name in names]
         if marks and tuple(marks) != self._collector.marks.get(id(item)):
             self._add(item, links.parse_marks(marks))
