@@ -229,3 +229,19 @@ def test_a_file_that_has_no_proofs_is_an_error(
         "  give a file that `pytest-postmortem prove --report=json:PATH` has written\n"
         "  see `pytest-postmortem explain report-file`\n"
     )
+
+
+def test_a_history_among_the_reports_is_an_error(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It has no incidents of a run, so it can't be joined with reports."""
+    for name in ("history.json", "older.json"):
+        assert main(["history", f"--report=json:{name}"]) == 0
+    capsys.readouterr()
+
+    assert main(["comment", "history.json", "older.json"]) == 2
+    assert capsys.readouterr().err == (
+        "Couldn't use the files: a history can't be joined\n"
+        "  give it to `pytest-postmortem report`\n"
+        "  see `pytest-postmortem explain setting`\n"
+    )

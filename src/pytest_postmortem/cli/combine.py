@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pytest_postmortem.cli import EXIT_NOT_JUDGED
-from pytest_postmortem.cli.report import build_files_error, print_delivery, print_report
+from pytest_postmortem.cli.report import print_delivery, print_report, refuse_histories
 from pytest_postmortem.cli.report_targets import parse_report_targets
 from pytest_postmortem.evaluation.gates import is_report_failing
 from pytest_postmortem.report_formats import is_terminal_type
@@ -29,10 +29,7 @@ def main(options: argparse.Namespace) -> int:
     files, expected = list(map(Path, options.files)), options.expect
     name_suite = _build_suite_namer(files) if options.across else lambda _: ""
     sources = read_report_files(iter(files), name_suite)
-    if any(source.is_past for source in sources):
-        raise build_files_error(
-            "a history can't be joined", "give it to `pytest-postmortem report`"
-        )
+    refuse_histories(sources)
     report_targets = parse_report_targets("run", options.report)
     merged_report = merge_reports(sources, expected, options.fail_under)
     settings = Settings(reports=tuple(report_targets))

@@ -23,6 +23,7 @@ from pytest_postmortem.cli import EXIT_NOT_JUDGED
 from pytest_postmortem.cli.arguments import build_pytest_arguments
 from pytest_postmortem.cli.diff import compare_with_base
 from pytest_postmortem.cli.git_project import DEPTH_REMEDY
+from pytest_postmortem.cli.report import refuse_histories
 from pytest_postmortem.cli.report_targets import print_or_write
 from pytest_postmortem.errors import NotJudgedError, Problem, ReportError
 from pytest_postmortem.model import VERDICTS
@@ -85,11 +86,12 @@ def main(options: argparse.Namespace) -> int:
 def load_joined_report(paths: Sequence[Path], fail_under: float | None = None) -> Mapping[str, Any]:
     """Return one JSON report, or that of several joined, as `combine` does.
 
-    Raises: ReportError where one is not a report.
+    Raises: ReportError where one is not a report, SettingsError where one is a history.
     """
     if len(paths) == 1 and fail_under is None:
         return read_own_report(paths[0]).document
     sources = read_report_files(iter(paths))
+    refuse_histories(sources)
     return build_report_document(merge_reports(sources, fail_under=fail_under))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pytest_postmortem.cli.report_targets import parse_report_targets
@@ -73,6 +73,14 @@ def _sort_by_time(sources: Sequence[ReportSource]) -> list[ReportSource]:
         print(sanitize_line(f"Sorted by date, the newest last: {names}"), file=sys.stderr)
     replaced = iter(ordered)
     return [source if source.foreign else next(replaced) for source in sources]
+
+
+def refuse_histories(sources: Iterable[ReportSource]) -> None:
+    """Raise a SettingsError if one of the sources is a history, which can't be joined."""
+    if any(source.is_past for source in sources):
+        raise build_files_error(
+            "a history can't be joined", "give it to `pytest-postmortem report`"
+        )
 
 
 def build_files_error(cause: str, remedy: str) -> SettingsError:
