@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from typing import Any
 
 import pytest
@@ -226,3 +227,17 @@ def test_a_changed_name_is_found_by_its_text_first(use: str, expected: bool) -> 
 
     assert module is not None
     assert module.is_changed("CASES") is expected
+
+
+def test_a_condition_that_python_warns_of_is_read_without_a_warning() -> None:
+    """The warning is about the user's code, and pytest shows it in a run."""
+    code = (
+        "import pytest\n@pytest.mark.postmortem('PM-1')\n@pytest.mark.skipif('1or 2')\n"
+        "def test_a(): pass\n"
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        tests = parse_source_tests(code, {"postmortem"})
+
+    assert [test.name for test in tests or ()] == ["test_a"]
+    assert caught == []
