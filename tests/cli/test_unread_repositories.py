@@ -716,7 +716,13 @@ def test_a_registry_in_a_submodule_that_is_not_checked_out_is_not_gone(
         assert answer(capsys, *command) == unread(*NOT_OUT.split("; "))
 
 
-@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["alone", "n2"])
+@pytest.mark.parametrize(
+    "workers",
+    [
+        pytest.param((), id="alone"),
+        pytest.param(("-n2",), id="n2", marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_goes_on_where_git_does_not(
     shop: Path, monkeypatch: pytest.MonkeyPatch, workers: tuple[str, ...]
 ) -> None:

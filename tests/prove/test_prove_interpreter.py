@@ -69,6 +69,7 @@ def test_the_tests_run_with_the_interpreter_that_is_named(
     assert other == (0, table({"<FIX>": ("proven", why)}, "1 of 1 proven"))
 
 
+@pytest.mark.slow
 def test_an_isolated_command_says_that_it_is_one(
     repository: Repository,
     tmp_path: Path,

@@ -135,6 +135,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("what", "code"), CHANGES.items(), ids=CHANGES)
 def test_a_verdict_is_not_kept_for_what_changed_while_it_was_found(
     proved: Repository, capsys: pytest.CaptureFixture[str], what: str, code: str
@@ -226,6 +227,7 @@ def test_what_is_known_is_told_as_it_was(
     assert known == (0, table({"PM-1": row}, "1 of 1 proven"))
 
 
+@pytest.mark.slow
 def test_without_a_file_proofs_lie_in_the_cache_of_pytest(
     repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -385,6 +387,7 @@ SHOP = {
 }
 
 
+@pytest.mark.slow
 def test_a_proof_rests_on_what_other_processes_loaded(
     request: pytest.FixtureRequest, repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:

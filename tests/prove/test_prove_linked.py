@@ -83,6 +83,7 @@ def test_the_tests_of_a_fix_are_found(
     assert (proof["verdict"], found) == ("proven", tests), proof
 
 
+@pytest.mark.slow
 def test_data_that_nothing_collects_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

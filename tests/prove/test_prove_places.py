@@ -42,6 +42,7 @@ def submodule(repository: Repository) -> None:
     repository.write({"vendored/inner.py": "x = 2\n"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [detached, submodule])
 def test_a_checkout_may_be_in_any_state(
     repository: Repository,
@@ -74,6 +75,7 @@ def test_a_checkout_may_be_reached_in_any_way(
         assert repository.prove(capsys) == ONE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["-- x", 'it\'s "so", ein Laden % ü 商 a*?!'])
 def test_paths_may_hold_any_letters(
     tmp_path: Path,
@@ -92,6 +94,7 @@ def test_paths_may_hold_any_letters(
         assert repository.prove(capsys) == ONE
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="paths are text there")
 def test_paths_may_be_no_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -191,6 +194,7 @@ def test_where_git_refuses_a_repository_it_is_said_why(
     assert told == (0, table({"PM-1": ("inconclusive", why)}, NONE + "1 inconclusive"))
 
 
+@pytest.mark.slow
 def test_in_a_hook_of_git_the_folder_counts(
     repository: Repository, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +211,7 @@ def test_in_a_hook_of_git_the_folder_counts(
         assert repository.prove(capsys) == ONE
 
 
+@pytest.mark.slow
 def test_nothing_of_the_users_own_runs(
     repository: Repository, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,6 +238,7 @@ def test_nothing_of_the_users_own_runs(
     assert not marker.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="what is mounted here is mounted on Linux")
 def test_a_checkout_may_be_read_only(repository: Repository) -> None:
     """Then nothing is kept; all that is written goes where temporary files go."""

@@ -50,6 +50,7 @@ def verdict(repo: Repository, capsys: pytest.CaptureFixture[str], *what: str) ->
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("undo", [BUG, LATER], ids=["exactly", "later"])
 def test_a_fix_that_was_undone(
     repo: Repository, capsys: pytest.CaptureFixture[str], undo: Files

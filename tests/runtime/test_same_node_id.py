@@ -312,6 +312,7 @@ def test_a_test_that_is_inherited_is_known_by_the_file_of_its_class(
     assert (finding["path"], finding["line"]) == ("base.py", 3)
 
 
+@pytest.mark.slow
 @needs_xdist
 def test_a_worker_that_dies_in_a_test_takes_no_other_test_with_it(
     pytester: pytest.Pytester,
@@ -327,6 +328,7 @@ def test_a_worker_that_dies_in_a_test_takes_no_other_test_with_it(
     }
 
 
+@pytest.mark.slow
 @needs_xdist
 def test_a_worker_that_dies_in_a_setup_counts_for_each_test_of_that_node_id(
     pytester: pytest.Pytester,
