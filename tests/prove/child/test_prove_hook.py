@@ -214,6 +214,38 @@ def test_no_more_exceptions_are_noted_than_anyone_reads(
     assert len(hook.notes()) == 2
 
 
+def test_frames_of_the_hook_are_not_told(hook: Hook) -> None:
+    """The code that imported a missing file is where the error comes from."""
+    file = hook.path("shop.py")
+    overlay = hook.open(files={file: None})
+
+    with pytest.raises(ModuleNotFoundError) as caught:
+        overlay.code(SourceFileLoader("shop", file), file, file)
+
+    frames = import_hook.describe_exception(caught.value)["frames"]
+    assert [path for path, *_ in frames] == [__file__]
+
+
+def test_an_installed_hook_is_configured_for_each_fork(
+    hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It notes to another file, and forgets what was reached for each test."""
+    overlay = hook.open()
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, overlay])
+    config = {"files": {}, "modules": {}, "marks": {}, "watched": {}, "shake": False}
+    config |= {"data": [], "trees": [], "notes": str(hook.folder / "others")}
+    monkeypatch.setattr(import_hook, "read_config", lambda: config)
+
+    overlay.reached("shop.py:1")
+    import_hook.forget_reached_places()
+    overlay.reached("shop.py:1")
+    import_hook.configure_overlay()
+    overlay.reached("shop.py:1")
+
+    assert hook.notes() == [["reached", "shop.py:1"]] * 2
+    assert (hook.folder / "others").read_text() == '["reached", "shop.py:1"]\n'
+
+
 @pytest.mark.parametrize(
     ("name", "path", "found"),
     [

@@ -260,6 +260,7 @@ def test_an_exception_is_noted_before_its_report(
         ({"rounds": 1}, 0.0, 1),
         ({"rounds": 3}, 9.0, 3),
         ({"rounds": -3}, 0.01, 3),
+        ({"rounds": -3}, 0.1, 3),
         ({"rounds": -3}, 0.9, 1),
         ({"rounds": -3, "share": 4.0}, 0.9, 3),
     ],
@@ -287,6 +288,27 @@ def test_a_linked_test_runs_its_rounds(
     assert recording.recorder.pytest_runtest_protocol(own, None) is True
     assert recording.notes("start") == [[IT, number] for number in range(runs)]
     assert recording.notes("teardown") == [IT]
+
+
+def test_each_round_has_a_new_instance_of_the_class(
+    record: Callable[..., Recording], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a test leaves on its instance is gone then."""
+    own = item(IT)
+    own.cls = object
+    seen: list[bool] = []
+
+    def run(item: Any, nextitem: Any) -> None:
+        seen.append("_instance" in vars(item) or "_obj" in vars(item))
+        item._instance = item._obj = object()
+
+    monkeypatch.setattr(recorder, "runtestprotocol", run)
+    recording = record(places=[["/shop/test_it.py", ""]], rounds=3)
+    recording.collect(own)
+
+    recording.recorder.pytest_runtest_protocol(own, None)
+
+    assert seen == [False, False, False]
 
 
 @pytest.mark.parametrize(("stop", "failed"), [(True, True), (True, False), (False, True)])
