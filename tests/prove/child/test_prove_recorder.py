@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from pytest_postmortem.prove.child import recorder
 from pytest_postmortem.prove.child.recorder import RunRecorder
 
 IT = "test_it.py::TestA::test_it[1]"
+FILE = os.path.realpath("/shop/test_it.py")
 
 
 class Recording:
@@ -124,7 +126,7 @@ def test_a_result_has_the_reason_of_a_skip_or_an_expected_failure(
     why: str | None,
 ) -> None:
     """And the round of a linked test."""
-    recording = record(places=[["/shop/test_it.py", ""]])
+    recording = record(places=[[FILE, ""]])
     recording.collect(item(IT))
     report = pytest.TestReport(IT, ("", 0, ""), {}, outcome, longrepr, "call")
     if expected is not None:
@@ -155,7 +157,7 @@ def test_a_test_is_linked_by_its_place(
     record: Callable[..., Recording], names: str, linked: list[str]
 ) -> None:
     """By its node id, with or without parameters, by its class, or by its file."""
-    recording = record(places=[["/shop/test_it.py", names]])
+    recording = record(places=[[FILE, names]])
 
     order = recording.collect(item(OTHER), item(IT), item("test_b.py::test_it[1]"))
 
@@ -190,7 +192,7 @@ def test_a_test_is_linked_by_its_mark(
 
 def test_only_named_further_tests_run(record: Callable[..., Recording]) -> None:
     """After the linked ones."""
-    recording = record(places=[["/shop/test_it.py", "TestA"]], others=["b.py::test_b"])
+    recording = record(places=[[FILE, "TestA"]], others=["b.py::test_b"])
 
     order = recording.collect(item(OTHER), item("b.py::test_b"), item(IT))
 
@@ -281,7 +283,7 @@ def test_a_linked_test_runs_its_rounds(
         now[0] += seconds
 
     monkeypatch.setattr(recorder, "runtestprotocol", run)
-    recording = record(places=[["/shop/test_it.py", ""]], started=1000.0, **config)
+    recording = record(places=[[FILE, ""]], started=1000.0, **config)
     own = item(IT)
     recording.collect(own)
 
@@ -303,7 +305,7 @@ def test_each_round_has_a_new_instance_of_the_class(
         item._instance = item._obj = object()
 
     monkeypatch.setattr(recorder, "runtestprotocol", run)
-    recording = record(places=[["/shop/test_it.py", ""]], rounds=3)
+    recording = record(places=[[FILE, ""]], rounds=3)
     recording.collect(own)
 
     recording.recorder.pytest_runtest_protocol(own, None)
@@ -316,7 +318,7 @@ def test_the_first_failure_ends_a_run_that_asks_for_no_more(
     record: Callable[..., Recording], monkeypatch: pytest.MonkeyPatch, stop: bool, failed: bool
 ) -> None:
     """A mutant is noticed then."""
-    recording = record(places=[["/shop/test_it.py", ""]], stop=stop)
+    recording = record(places=[[FILE, ""]], stop=stop)
     own = item(IT)
     recording.collect(own)
     outcome: Any = "failed" if failed else "passed"
