@@ -71,6 +71,12 @@ def test_a_function_that_only_the_test_uses(test: str) -> None:
             'run([python, "-c", "import m; m.f(1, strict=True)"])',
             ("strict",),
         ),
+        (
+            "class B: ...\nclass A(B):\n    x = 1\n",
+            "class B: ...\nclass A(B):\n    x = 1\n    def new(self): ...\n",
+            "A().new()",
+            ("A.new",),
+        ),
         ("A = 1\n", "A = 1\nNEW = 2\n", "m.NEW", ("NEW",)),
         ("A = 1\n", "A = 1\nfrom m.core import new\n", "from m import new", ("new",)),
         (
@@ -87,7 +93,7 @@ def test_a_function_that_only_the_test_uses(test: str) -> None:
         ),
         (
             '@click.option("--a")\ndef main(a): ...\n',
-            '@click.option("--a")\n@click.option("--new")\ndef main(a, new=None): ...\n',
+            '@click.option("--a")\n@click.option("--new", "new")\ndef main(a, new=None): ...\n',
             'invoke(main, ["--new"])',
             ("--new",),
         ),
@@ -157,16 +163,26 @@ def test_each_kind_of_addition(
             "",
         ),
         ("def f(x): return x\n", "def f(x): return x + 1\n", "f(1)", ""),
+        ("def f(x, y=1): return x\n", "def f(x, new=1): return x\n", "f(1, new=2)", ""),
+        (OLD, None, "m.new(2)", ""),
+        (OLD, NEW + "def (\n", "m.new(2)", ""),
     ],
 )
-def test_what_is_no_mere_addition(before: str, fixed: str, test: str, other: str) -> None:
+def test_what_is_no_mere_addition(before: str, fixed: str | None, test: str, other: str) -> None:
     """Other code uses it, overrides it or looks it up; or the test does not need it."""
     assert found(before, fixed, test, other) is None
 
 
-def test_a_method_of_a_class_with_a_base_from_elsewhere_is_in_doubt() -> None:
-    """The base may have it too, and is not imported to find out."""
-    before = "from django.db import models\nclass A(models.Model): ...\n"
+@pytest.mark.parametrize(
+    "before",
+    [
+        "from django.db import models\nclass A(models.Model): ...\n",
+        "from lib import *\nclass A(Model): ...\n",
+        "import json\nclass A(json.NoSuchEncoder): ...\n",
+    ],
+)
+def test_a_method_of_a_class_with_a_base_from_elsewhere_is_in_doubt(before: str) -> None:
+    """The base may have it too, and is not imported to find out, or is not found."""
     fixed = before.replace("...", "\n    def clean_up(self): ...")
 
     additions = found(before, fixed, "A().clean_up()")
@@ -196,6 +212,31 @@ def test_the_old_code_with_the_additions() -> None:
         "def once():\n    return sys\n\ndef gone():\n    return 1\n\n"
         "class A:\n\n    def a(self):\n        return 1\n\n    def b(self):\n        return 3\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("A = 1\n", None), ("A = 1\n", "A = (\n"), ("A = (\n", "A = 1\n")],
+)
+def test_a_file_that_is_gone_or_no_python_is_the_old_one(old: str, new: str | None) -> None:
+    """Beside the additions to another file, which are kept."""
+    versions = {"/r/m.py": (OLD, NEW), "/r/other.py": (old, new)}
+
+    additions = find_additions(versions, ["m.new(2)"], [])
+
+    assert additions is not None
+    assert additions.texts["/r/other.py"] == old
+    assert "def new" in (additions.texts["/r/m.py"] or "")
+    assert not additions.is_all
+
+
+def test_a_statement_that_defines_nothing_is_no_addition() -> None:
+    """It is behaviour, which is taken away with the modifications."""
+    additions = found(OLD, NEW + "start(old)\n", "m.new(2)")
+
+    assert additions is not None
+    assert (additions.names, additions.is_all) == (("new",), False)
+    assert "start" not in (additions.texts["/r/m.py"] or "")
 
 
 PAY = """\

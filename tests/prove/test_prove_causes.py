@@ -25,6 +25,8 @@ run_pytest.py: error: unrecognized arguments: --cov=shop
         ),
         ("ERROR: file or directory not found: /x\n\nno tests ran", "ERROR: file or directory"
          " not found: /x"),
+        ("ERROR: Missing required plugins: pytest-django\n",
+         "the plugin pytest-django is missing in this environment"),
         ("rootdir: /shop\nno tests ran in 0.01s\n", "no tests ran in 0.01s"),
         ("rootdir: /shop\n", ""),
         ("", ""),

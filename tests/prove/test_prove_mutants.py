@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import sys
 
 import pytest
 
-from pytest_postmortem.prove.mutants import find_effect_places, find_mutants
+from pytest_postmortem.prove.mutants import CodeVersions, find_effect_places, find_mutants
 
 
 def changes(text: str, *lines: int) -> list[tuple[int, str]]:
@@ -73,6 +74,11 @@ def within(statement: str, head: str = "def f(a, b, c, d=None):\n    x = {}\n") 
         ("return a if b else c", ["return None", "return a if not (b) else c"]),
         ("x = [y for y in a if y]", ["pass", "x = [y for y in a if not (y)]"]),
         ("x = lambda: a < b", ["pass", "x = lambda: a <= b"]),
+        ("x = [lambda: a < b]", ["pass", "x = [lambda: a <= b]"]),
+        ("return a @ b", ["return None"]),
+        ("x: Literal[1] = 1", ["pass", "x: Literal[1] = 2"]),
+        ("new: int = 1", ["new: int = 2"]),
+        ("return (a not  # no\n    in b)", []),
     ],
 )
 def test_an_expression_or_statement_is_changed(statement: str, expected: list[str]) -> None:
@@ -108,6 +114,16 @@ def test_an_expression_or_statement_is_changed(statement: str, expected: list[st
             [(1, "if True:  # two"), (1, "with lock, other(2) :  # two"), (2, "pass")],
         ),
         ("with a as b:\n    b.c = d\n", [(2, "pass")]),
+        ("with warnings.catch_warnings():\n    a.b = c\n", [(2, "pass")]),
+        (
+            "match a + b:\n    case 1:\n        b.c = d\n",
+            [(1, "match a - b:"), (3, "pass")],
+        ),
+        (
+            "if a.b:\n    c()\nelse:\n    def d():\n        return\n",
+            [(1, "if False:"), (1, "if not (a.b):"), (2, "pass")],
+        ),
+        ("try:\n    a.b = c\nexcept:\n    d.e = f\n", [(2, "pass"), (4, "pass")]),
         (
             "try:\n    a.b = c\nexcept KeyError:\n    d.e = f\n",
             [(2, "pass"), (3, "except ():"), (4, "pass")],
@@ -140,6 +156,14 @@ def test_an_expression_or_statement_is_changed(statement: str, expected: list[st
 def test_a_compound_statement_is_changed(text: str, expected: list[tuple[int, str]]) -> None:
     """Its condition, its branches, what it catches or holds, and what is in it."""
     assert sorted(changes(text)) == sorted(expected)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.11 brought groups of exceptions")
+def test_what_a_handler_of_a_group_catches_stays() -> None:
+    """Its body is changed."""
+    text = "try:\n    a.b = c\nexcept* KeyError:\n    d.e = f\n"
+
+    assert changes(text) == [(2, "pass"), (4, "pass")]
 
 
 @pytest.mark.parametrize(
@@ -186,6 +210,9 @@ def test_the_message_of_an_exception_or_a_warning_stays() -> None:
     assert changes('raise ValueError("a" % b)\n') == [(1, "pass")]
     assert changes('warnings.warn("a", stacklevel=2)\n') == [(1, "pass")]
     assert changes('parser.add(a, help="b")\n') == [(1, "pass")]
+    assert changes('a = ValueError("b {}".format(1))\n') == []
+    assert changes('a = ValueError(_("b"))\n') == []
+    assert changes("a = ValueError(code(1))\n") == [(1, "a = ValueError(code(2))")]
 
 
 def test_only_the_lines_of_the_fix_are_changed() -> None:
@@ -280,3 +307,28 @@ def test_lines_have_an_effect_where_their_statements_run(
     places = {10} if places == {9} else places
 
     assert find_effect_places(text, first, last) == places
+
+
+@pytest.mark.parametrize(("line", "places"), [(1, set()), (2, {2}), (3, {3}), (4, {4}), (5, {5})])
+def test_a_choice_of_cases_has_an_effect_where_one_is_chosen(line: int, places: set[int]) -> None:
+    """A case that is matched reports its pattern, and its body by its statements."""
+    text = "match a:\n    case 1:\n        b()\n    case 2:\n        c()\n"
+
+    assert find_effect_places(text, line, line) - {1} == places
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "is_new"),
+    [
+        ("a = 2\n\n# why\n", 1, True),
+        ("a = 1\n\n# what\n", 3, False),
+        ("a = (\n\n# why\n", 1, False),
+        ("a = 1  # one\n\n# why\n", 1, False),
+    ],
+)
+def test_a_version_is_new_if_it_is_other_code(text: str, line: int, is_new: bool) -> None:
+    """A comment is none, nor is what is not Python; whichever way the version is given."""
+    known = "a = 1\n\n# why\n"
+
+    assert CodeVersions(known).add(text) is is_new
+    assert CodeVersions(known).add_change(text, line) is is_new

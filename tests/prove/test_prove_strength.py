@@ -7,24 +7,31 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from prove_repository import Repository
-from pytest_postmortem.proofs import MutantFinding
+from pytest_postmortem.proofs import FixStrength, MutantFinding
 from pytest_postmortem.prove.diagnose import NamesOfFix
+from pytest_postmortem.prove.experiment import Experiment
 from pytest_postmortem.prove.fix_lines import find_lines_today, revert_parts_one_by_one
 from pytest_postmortem.prove.mutants import Mutant
 from pytest_postmortem.prove.revert import FixVersions
+from pytest_postmortem.prove.runner import ServerUnfitError
 from pytest_postmortem.prove.strength import (
     ENDLESS,
+    NO_TIME,
     FixMutant,
+    StrengthRequest,
     choose_mutants,
     find_fix_mutants,
     judge_mutant_run,
     judge_part_run,
+    measure_strength,
 )
 from pytest_postmortem.prove.trial import AttemptResult, ProcessEnd, RaisedFailure, Trial
 
@@ -277,6 +284,173 @@ def test_a_part_without_code_is_no_mutant() -> None:
     found = kinds(FixVersions("patch", {SHOP: fixed}, {SHOP: before}))
 
     assert found == [("returned value", 5, "return None")]
+
+
+SHOP_OLD = "def f(a):\n    b = a\n    c = b\n    d = c\n    e = d\n    return a\n"
+SHOP_FIXED = "def f(a):\n    b = -a\n    c = b\n    d = c\n    e = d\n    return not a\n"
+
+
+@pytest.mark.parametrize(
+    ("today", "lines"),
+    [
+        (SHOP_FIXED, [2, 6, 6]),
+        ("import m\n\n" + SHOP_FIXED, [4, 8, 8, 8]),
+        ("def f(a):\n    return not a\n", [2, 2, 2]),
+        (None, [2, 6]),
+    ],
+)
+def test_mutants_are_made_of_the_lines_as_they_are_today(
+    tmp_path: Path, today: str | None, lines: list[int]
+) -> None:
+    """The lines of a fix may have moved or gone since; a file that is gone has only its parts."""
+    shop = tmp_path / "shop.py"
+    if today is not None:
+        shop.write_text(today, encoding="utf-8")
+    versions = FixVersions("units", {str(shop): SHOP_FIXED}, {str(shop): SHOP_OLD})
+
+    assert sorted(each.mutant.line for each in find_fix_mutants(versions)) == lines
+
+
+@pytest.mark.parametrize(
+    ("contents", "kinds_of_parts"),
+    [
+        ((b"old\n", b"new\n"), ["data.txt", "shop.py"]),
+        ((None, b"new\n"), ["data.txt", "shop.py"]),
+        ((b"\xff\n", b"new\n"), []),
+    ],
+)
+def test_a_file_of_data_is_a_part_of_the_fix(
+    contents: tuple[bytes | None, bytes | None], kinds_of_parts: list[str]
+) -> None:
+    """Unless it is no text."""
+    before, fixed = {"/shop/shop.py": "a = f(1)\n"}, {"/shop/shop.py": "a = f(2)\n"}
+    others = {Path("/shop/data.txt"): contents}
+
+    found = find_fix_mutants(FixVersions("patch", fixed, before, others=others))
+
+    parts = [Path(each.path).name for each in found if each.mutant.kind == "part"]
+    assert sorted(parts) == kinds_of_parts
+
+
+class ToldServer:
+    """A server without a process."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+Texts = Mapping[str, str | None]
+
+
+@dataclass
+class ToldExperiment:
+    """An experiment that starts no process; ``answer`` is called with the way and the texts.
+
+    The way is the packages that a server has imported, None without a server.
+    """
+
+    answer: Callable[[tuple[str, ...] | None, Texts], Trial]
+    has_time: bool = True
+    packages: tuple[str, ...] = ("numpy",)
+    has_tree: bool = False
+    ways: list[tuple[str, ...] | None] = field(default_factory=list)
+    servers: dict[int, tuple[str, ...]] = field(default_factory=dict)
+
+    def find_time_limit(self) -> float:
+        """Return any limit."""
+        return 10.0
+
+    def serve(self, nodeids: object, packages: tuple[str, ...]) -> ToldServer:
+        """Return a server."""
+        server = ToldServer()
+        self.servers[id(server)] = tuple(packages)
+        return server
+
+    def run_with_texts(
+        self, server: object, nodeids: object, texts: Texts, *_: object, stop: bool
+    ) -> Trial:
+        """Return what is told of a run."""
+        way = None if server is None else self.servers[id(server)]
+        self.ways.append(way)
+        return self.answer(way, texts)
+
+
+IT = "test_it.py::test_it"
+RED = Trial(ProcessEnd(1), (IT,), {IT: (AttemptResult("failed", WRONG),)})
+GREEN = Trial(ProcessEnd(0), (IT,), {IT: (AttemptResult("passed"),)}, places=frozenset([(SHOP, 1)]))
+ONE_LINE = FixVersions("patch", {SHOP: "a = f(2)\n"}, {SHOP: "a = f(1)\n"})
+
+
+def measure(experiment: ToldExperiment, versions: FixVersions = ONE_LINE) -> FixStrength:
+    """Measure the strength of a proof by one test."""
+    own = cast(Experiment, experiment)
+    return measure_strength(own, versions, KNOWN, [IT], StrengthRequest(), lambda done, total: None)
+
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
+
+
+@needs_fork
+def test_a_fix_without_anything_to_change_needs_no_run() -> None:
+    """It says so."""
+    experiment = ToldExperiment(lambda way, texts: GREEN)
+
+    strength = measure(experiment, FixVersions("patch", {SHOP: "import a\n"}, {SHOP: ""}))
+
+    assert strength.problem == "its lines have nothing to change"
+    assert experiment.ways == []
+
+
+@needs_fork
+def test_tests_that_pass_in_no_way_without_a_mutant_measure_nothing() -> None:
+    """Each way is tried: with packages imported before, without them, and in a new process."""
+    experiment = ToldExperiment(lambda way, texts: RED)
+
+    assert measure(experiment).problem == "the tests do not pass in a run of their own"
+    assert experiment.ways == [("numpy",), (), None]
+
+
+@needs_fork
+def test_mutants_run_in_the_first_way_in_which_the_tests_pass() -> None:
+    """A process that can't fork is no such way."""
+
+    def answer(way: tuple[str, ...] | None, texts: Texts) -> Trial:
+        if way is not None:
+            raise ServerUnfitError
+        return GREEN if texts == ONE_LINE.fixed else RED
+
+    experiment = ToldExperiment(answer)
+
+    strength = measure(experiment)
+
+    assert (strength.noticed, strength.missed) == (1, 0)
+    assert experiment.ways == [("numpy",), (), None, None]
+
+
+@needs_fork
+def test_a_mutant_for_which_no_time_is_left_is_invalid() -> None:
+    """It says which option gives more."""
+    strength = measure(ToldExperiment(lambda way, texts: GREEN, has_time=False))
+
+    assert [(each.found, each.why) for each in strength.mutants] == [("invalid", NO_TIME)]
+
+
+@needs_fork
+@pytest.mark.parametrize("is_read", [True, False])
+def test_a_file_of_data_is_reached_where_it_is_read(is_read: bool) -> None:
+    """No statement of it runs."""
+    data = Path("/shop/data.txt")
+    versions = FixVersions("patch", {}, {}, others={data: (b"1\n2\n3\n4\n5\n", b"x\n2\n3\n4\ny\n")})
+    control = Trial(
+        GREEN.ended,
+        GREEN.linked,
+        GREEN.attempts,
+        read_files=frozenset([str(data)] if is_read else []),
+    )
+
+    strength = measure(ToldExperiment(lambda way, texts: control), versions)
+
+    assert (strength.missed, strength.not_reached) == ((2, 0) if is_read else (0, 2))
 
 
 PAY_OLD = """\

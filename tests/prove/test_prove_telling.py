@@ -305,6 +305,23 @@ def test_a_pull_request_lists_what_no_test_notices() -> None:
     ]
 
 
+def test_a_long_list_of_what_no_test_notices_is_cut_and_says_so() -> None:
+    """A terminal that is asked for all lists all."""
+    lines = range(1, output.MAX_MUTANTS + 3)
+    mutants = tuple(MutantResult("shop.py", n, "constant", f"{n}", f"{n + 1}") for n in lines)
+    proved = told("PM-1", "proven", WRONG, strength=FixStrength(0, 22, mutants=mutants))
+
+    text = output.render_proofs_text([proved], 1.0)
+    markdown = output.render_proofs_markdown([proved])
+    whole = output.render_proofs_text([proved], 1.0, verbose=True)
+
+    assert text.count("shop.py:") == markdown.count("shop.py:") == output.MAX_MUTANTS
+    assert "and 2 more (--verbose lists them)" in text
+    assert "\n- and 2 more\n" in markdown
+    assert whole.count("shop.py:") == len(lines)
+    assert "more" not in whole
+
+
 def test_what_was_known_says_since_when() -> None:
     """Nothing that it depends on has changed."""
     own = told("PM-1", "proven", WRONG, since="2026-11-20")

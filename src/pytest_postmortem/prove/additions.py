@@ -451,7 +451,7 @@ def _merge_bodies(
         places = [number for number, (other, _) in enumerate(result, 1) if other == key]
         if places:
             place = max(place, places[0])
-        elif key not in old_keys and _is_addition_kept(node, scope, is_kept):
+        elif _is_addition_kept(node, scope, is_kept):
             result.insert(place, (key, node))
             place += 1
     return [node for _, node in result]

@@ -442,9 +442,9 @@ class _Finder:
 
     def _remove_word(self, kind: str, word: str, node: ast.expr) -> Iterator[_Edit]:
         """Yield the edit that leaves out the first word of an expression."""
-        match = re.compile(rf"{word}\b[ \t]*").match(self._source.text, self._source.start(node))
-        if match:
-            yield _Edit(kind, match.start(), match.end(), "")
+        start, text = self._source.start(node), self._source.text
+        rest = text[start:].removeprefix(word).lstrip(" \t")
+        yield _Edit(kind, start, len(text) - len(rest), "")
 
     def _change_word(
         self, kind: str, pattern: str, new: str, left: ast.expr, right: ast.expr
