@@ -10,7 +10,7 @@ from pytest_postmortem import git as git_reader
 from pytest_postmortem import git_history
 from pytest_postmortem.scan.fix_tests import FixTest, FixTestFinder, SuiteRules
 from pytest_postmortem.scan.history_index import HistoryIndex
-from pytest_postmortem.scan.test_units import is_unchanged, parse_test_units
+from pytest_postmortem.scan.test_units import has_same_code, is_unchanged, parse_test_units
 from repositories import commit, git, repository
 
 OLD = """\
@@ -225,3 +225,29 @@ def test_a_mark_on_the_class_changes_its_tests() -> None:
     )
 
     assert not is_unchanged(old, new)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ("def test_a(): pass", "def test_b(): pass", True),
+        ("def test_a():\n  'One.'\n  go()", "def test_a():\n  'Two.'\n  go()", True),
+        ("def test_a():\n  'One.'\n", "def test_a():\n  'Two.'\n", False),
+        ("def test_a():\n  print 1", "def test_b():\n  # one\n\n  print 1", True),
+        ("def test_a():\n  print 1", "def test_a():\n  print 2", False),
+    ],
+)
+def test_code_is_the_same_whatever_it_is_called_and_documented(
+    old: str, new: str, same: bool
+) -> None:
+    """Names, comments and docstrings do not count, also in code for Python 2."""
+    (one,), (other,) = (parse_test_units(text.encode()).values() for text in (old, new))
+
+    assert has_same_code(one, other) == same
+
+
+def test_a_decorator_belongs_to_the_next_definition_alone() -> None:
+    """Half-written code below a decorator does not give it to a later test."""
+    (unit,) = parse_test_units(b"@mark\nx = 1\ndef test_a(): pass\n").values()
+
+    assert unit.text == "def test_a(): pass\n"
