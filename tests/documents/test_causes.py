@@ -336,6 +336,10 @@ def test_a_team_adds_words() -> None:
         ("## Root cause\n\n| # | Cause |\n|---|---|\n| 1 | TBD |\n", None),
         (f"## Root cause\n\n| # | Cause |\n|---|---|\n| 1 | TBD |\n| 2 | {POOL} |\n", POOL),
         ("## Root cause\n\n- **Storage:**\n\n  TBD\n", "Storage"),
+        (
+            f"## Root cause\n\n<details>\n<summary>Log</summary>\n\nx\n\n</details>\n\n{POOL}\n",
+            POOL,
+        ),
     ],
 )
 def test_what_is_struck_or_left_open_is_no_cause(text: str, expected: str | None) -> None:

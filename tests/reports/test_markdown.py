@@ -404,3 +404,13 @@ def test_a_step_shows_annotations_of_the_most_severe_incidents() -> None:
 
     assert "PM-99" in rows[0]
     assert len(rows) == 10
+
+
+def test_only_the_tests_that_fail_are_annotated() -> None:
+    """A test of the same incident that passes is no place of the problem."""
+    tests = (("t.py::test_a", "failed"), ("t.py::test_b", "passed"))
+    failing = incident("PM-1", *tests, state="failing")
+
+    (row,) = github.render_workflow_commands(data(incidents=[failing]))
+
+    assert row.startswith("::error file=t.py,line=1,title=Post-mortem PM-1::")

@@ -107,3 +107,11 @@ def test_a_document_without_a_head_gets_front_matter_where_others_have_it() -> N
 
     assert new == f"---\nfix: {FIX}\n---\n\n# A\n\nText.\n".encode()
     assert add_fix_field(new, "pm/a.md", None, [FIX], new_front_matter=True) is None
+
+
+@pytest.mark.parametrize("shown", ["pm/a.html", "pm/a.adoc"])
+def test_a_document_in_another_markup_stays_as_it_is(shown: str) -> None:
+    """A label would be written in the wrong markup."""
+    text = b"Date: 2026-03-02\nSeverity: SEV1\n"
+
+    assert add_fix_field(text, shown, None, [FIX], new_front_matter=True) is None
