@@ -251,3 +251,50 @@ def test_a_decorator_belongs_to_the_next_definition_alone() -> None:
     (unit,) = parse_test_units(b"@mark\nx = 1\ndef test_a(): pass\n").values()
 
     assert unit.text == "def test_a(): pass\n"
+
+
+def test_two_tests_of_a_renamed_file_are_followed(root: Path) -> None:
+    """Another file has tests of the same names, so that the rename alone says where they are."""
+    other = "def helper(): pass\n\ndef test_new(a): assert a\n\ndef test_more(b): assert b\n"
+    commit(root, {"tests/test_other.py": other}, "Other")
+    more = NEW + NEW.replace("test_new", "test_more").replace("6", "3 + 3")
+    fix = commit(root, {"tests/test_cart.py": OLD + more}, "Fix")
+    moved = {"tests/test_cart.py": None, "tests/cart/test_it.py": OLD + more}
+    commit(root, moved, "Move")
+
+    assert [(test.how, test.path_today) for test in find(root, fix)] == [
+        ("moved", "tests/cart/test_it.py")
+    ] * 2
+
+
+def test_a_test_is_told_from_others_that_its_removal_brought(root: Path) -> None:
+    """Of the tests in the same commit the one with the same code took its place."""
+    fix = commit(root, {"tests/test_cart.py": OLD + NEW}, "Fix")
+    files = {
+        "shop.py": "A = 4\n",
+        "tests/test_a.py": "def test_a(): assert open('a')\n",
+        "tests/test_cart.py": OLD,
+        "tests/test_z.py": NEW.replace("test_new", "test_total"),
+    }
+    commit(root, files, "Reorganise")
+
+    assert told(find(root, fix)) == [("test_new", "added", "renamed", "test_total")]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"tests/test_cart.py": OLD, "tests/test_sum.py": "def test_new(cart): cart.open('x')\n"},
+        {"tests/test_cart.py": OLD + "\n\ndef test_else(cart):\n    cart.close('y')\n"},
+    ],
+)
+def test_a_namesake_or_a_newcomer_with_other_code_is_not_the_test(
+    root: Path, files: dict[str, str]
+) -> None:
+    """What guards something else today is no trace of a test that is gone."""
+    fix = commit(root, {"tests/test_cart.py": OLD + NEW}, "Fix")
+    last = commit(root, files, "Clean up")
+
+    (test,) = find(root, fix)
+
+    assert (test.how, test.path_today, test.gone_by) == ("gone", None, last)
