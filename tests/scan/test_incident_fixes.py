@@ -527,14 +527,17 @@ def test_the_bug_that_an_incident_links_to_names_its_fix(
     assert ids(find(root, Postmortem("PM-1", "x", url=url))) == [fixed]
 
 
-def test_a_copy_on_a_merged_release_branch_is_not_a_second_fix(root: Path) -> None:
+@pytest.mark.parametrize("how", [("-s", "ours"), ("--no-ff",)], ids=["ours", "merged"])
+def test_a_copy_on_a_merged_release_branch_is_not_a_second_fix(
+    root: Path, how: tuple[str, ...]
+) -> None:
     """Of two commits with the same message the one of the main line counts."""
     git(root, "checkout", "-q", "-b", "1.x")
     commit(root, change(1), "Fix INC-7: charge once")
     git(root, "checkout", "-q", "main")
     commit(root, change(5, "other"), "Go on")
     fixed = commit(root, change(1), "Fix INC-7: charge once")
-    git(root, "merge", "-q", "-s", "ours", "-m", "Merge branch '1.x'", "1.x")
+    git(root, "merge", "-q", *how, "-m", "Merge branch '1.x'", "1.x")
 
     fix = find(root, Postmortem("INC-7", "x"))
 

@@ -884,3 +884,17 @@ def test_a_report_that_is_too_large_is_not_read(tmp_path: Path) -> None:
 
     with pytest.raises(ReportError, match="has more than 500 MB"):
         read_report_file(large)
+
+
+def test_a_report_that_does_not_know_its_files_leaves_the_reasons_as_they_are() -> None:
+    """Whether the others have the rest can't be known; each reason is told once."""
+    known = {"files": ["test_a.py"], "expected": ["test_a.py", "test_b.py"]}
+    scopes = [{"reasons": ["-k fast"], **known}, {"reasons": ["1 file of 2 given"]}]
+    sources = [
+        ReportSource({**BLANK, "scope": {**BLANK["scope"], "kind": "partial", **scope}}, "a.json")
+        for scope in scopes
+    ]
+
+    scope = build_report_document(merge_reports(sources))["scope"]
+
+    assert (scope["kind"], scope["reasons"]) == ("partial", ["-k fast", "1 file of 2 given"])
