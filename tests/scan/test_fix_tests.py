@@ -41,8 +41,8 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def find(root: Path, fix: str) -> list[FixTest]:
-    """Return the tests that came with a commit."""
+def find(root: Path, *fix: str) -> list[FixTest]:
+    """Return the tests that came with the commits of a fix."""
     index = HistoryIndex(git_history.read_history(root))
 
     def list_changes(each: git_history.LoggedCommit) -> tuple[git_reader.ChangedFile, ...]:
@@ -53,7 +53,7 @@ def find(root: Path, fix: str) -> list[FixTest]:
     }
     rules = SuiteRules(("test_*.py",), ("test",))
     finder = FixTestFinder(root, index, rules, suite, list_changes)
-    return finder.find_tests({"PM-1": [index.commits[fix]]})["PM-1"]
+    return finder.find_tests({"PM-1": [index.commits[id] for id in fix]})["PM-1"]
 
 
 def told(tests: list[FixTest]) -> list[tuple[str, str, str, str | None]]:
@@ -298,3 +298,22 @@ def test_a_namesake_or_a_newcomer_with_other_code_is_not_the_test(
     (test,) = find(root, fix)
 
     assert (test.how, test.path_today, test.gone_by) == ("gone", None, last)
+
+
+def test_a_test_that_two_commits_of_a_fix_touched_is_told_once(root: Path) -> None:
+    """What the first one added and the second one changed was added."""
+    first = commit(root, {"tests/test_cart.py": OLD + NEW}, "Fix")
+    second = commit(root, {"tests/test_cart.py": OLD + NEW.replace("6", "1 + 5")}, "Fix again")
+
+    for fix in ((first, second), (second, first)):
+        assert told(find(root, *fix)) == [("test_new", "added", "same place", "test_new")]
+
+
+def test_a_test_that_only_the_work_tree_lacks_is_gone_by_no_commit(root: Path) -> None:
+    """No commit is blamed for a file that is deleted and not committed."""
+    fix = commit(root, {"tests/test_sum.py": NEW}, "Fix")
+    (root / "tests/test_sum.py").unlink()
+
+    (test,) = find(root, fix)
+
+    assert (test.how, test.gone_by) == ("gone", None)
