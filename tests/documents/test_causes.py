@@ -325,3 +325,30 @@ def test_a_team_adds_words() -> None:
     )
 
     assert find_document_cause(parts) == POOL
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"## Root cause\n\n~~{MAIL}~~\n\n{POOL}\n", POOL),
+        (f"## Root cause\n\n- ~~{MAIL}~~\n- {POOL}\n", POOL),
+        (f"## Root cause\n\n- {MAIL}\n- ~~{POOL}~~\n", MAIL),
+        ("## Root cause\n\n| # | Cause |\n|---|---|\n| 1 | TBD |\n", None),
+        (f"## Root cause\n\n| # | Cause |\n|---|---|\n| 1 | TBD |\n| 2 | {POOL} |\n", POOL),
+        ("## Root cause\n\n- **Storage:**\n\n  TBD\n", "Storage"),
+        (
+            f"## Root cause\n\n<details>\n<summary>Log</summary>\n\nx\n\n</details>\n\n{POOL}\n",
+            POOL,
+        ),
+    ],
+)
+def test_what_is_struck_or_left_open_is_no_cause(text: str, expected: str | None) -> None:
+    """A text that its author took back, and a placeholder in a table, say nothing."""
+    assert cause(text) == expected
+
+
+def test_the_hint_of_a_template_is_no_answer() -> None:
+    """The sentence that explains the method stays out of the whys."""
+    text = f"## Five whys\n\n*Ask why until you find the root cause.*\n\n1. {MAIL}\n2. {POOL}\n"
+
+    assert find_document_whys(read(text)) == (MAIL, POOL)

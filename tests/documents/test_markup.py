@@ -28,6 +28,9 @@ def convert(text: str, kind: MarkupKind = "asciidoc") -> list[str]:
         ("// postmortem: ignore=x\n////\nhidden\n////\n", ["<!-- postmortem: ignore=x -->"]),
         ("[source]\n----\n== no\n----\n", ["```", "== no", "```"]),
         ("____\nquoted\n____\n", ["> quoted"]),
+        ("----\nnever closed\n", ["```", "never closed", "```"]),
+        ("Owner::\nTeam:: Storage\n", ["- **Owner:**", "- **Team:** Storage"]),
+        ("Owner::\n* Storage\n", ["- **Owner:**", "- Storage"]),
         ("image::a.png[]\n[[anchor]]\n.Title\ntext\n", ["**Title**", "text"]),
         ("|===\n|A |B\n\n|a\n|b c\nd\n|===\n", ["| A | B |", "|---|---|", "| a | b c d |"]),
         ('[cols="1,2"]\n|===\n|Severity\n|SEV1\n|===\n', ["| Severity | SEV1 |", "|---|---|"]),
@@ -69,6 +72,15 @@ def test_asciidoc_becomes_markdown(text: str, expected: list[str]) -> None:
         ),
         ("<p>a < b & c &lt;d&gt;", ["a < b & c <d>"]),
         ("</p></div><li>a</table>", ["- a"]),
+        ("<h1>A</h1><pre/><p>b<br/>c", ["# A", "b", "c"]),
+        ("<h2> </h2><dl><dt></dt><dd>a</dl><pre>\n</pre>", ["a"]),
+        ('<ul><li><input type="checkbox"><p>a</p></li></ul>', ["- [ ] a"]),
+        (
+            "<table><thead hidden><tr><td>x<td>y</thead><tr><th>Sev<td>1"
+            "<tr><th>Run<td><pre>a\n  b</pre></table>",
+            ["| Sev | 1 |", "|---|---|", "| Run | `a b` |"],
+        ),
+        ("<title>Mail gone - Shop - Confluence</title><p>x", ["# Mail gone", "x"]),
         ("", []),
     ],
 )

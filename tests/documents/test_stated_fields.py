@@ -205,3 +205,25 @@ def test_a_team_can_add_words() -> None:
     texts = read_stated_fields(lines, labels).texts
 
     assert texts == {"title": "X", "severity": "P1", "owner": "web"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "<tr><td>Weather</td><td>fine</td></tr>\n<tr><td>Severity</td><td>SEV1</td></tr>\n",
+            {"severity": "SEV1"},
+        ),
+        ("# PM-1: A\n\n## Severity\n\n- [ ] SEV1\n- [x] SEV2\n", {"severity": "SEV2"}),
+        ("# PM-1: A\n\n## Severity\n\n- [ ] SEV1\n- [ ] SEV2\n", {}),
+    ],
+)
+def test_what_is_not_chosen_is_not_stated(text: str, expected: dict[str, str]) -> None:
+    """A label that means no field is passed over, and of several boxes the checked one counts."""
+    assert stated(text) == expected
+
+
+@pytest.mark.parametrize("title", ["TBD", "Post-mortem", "..."])
+def test_a_title_that_says_nothing_is_none(title: str) -> None:
+    """The name of the kind of document, and a placeholder, are no title of an incident."""
+    assert "title" not in read(f"Title: {title}\nSeverity: SEV1\n").texts

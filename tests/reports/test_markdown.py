@@ -404,3 +404,49 @@ def test_a_step_shows_annotations_of_the_most_severe_incidents() -> None:
 
     assert "PM-99" in rows[0]
     assert len(rows) == 10
+
+
+def test_only_the_tests_that_fail_are_annotated() -> None:
+    """A test of the same incident that passes is no place of the problem."""
+    tests = (("t.py::test_a", "failed"), ("t.py::test_b", "passed"))
+    failing = incident("PM-1", *tests, state="failing")
+
+    (row,) = github.render_workflow_commands(data(incidents=[failing]))
+
+    assert row.startswith("::error file=t.py,line=1,title=Post-mortem PM-1::")
+
+
+def test_a_long_list_of_a_gate_ends_with_its_number() -> None:
+    """The summary of a step has a limit, and what is left out is counted."""
+    ids = [f"PM-{n}" for n in range(markdown.MOST_ROWS + 2)]
+    incidents = [
+        {"id": id, "state": "skipped", "reason": "skipped: slow", "proof": None} for id in ids
+    ]
+    gate = {"name": "require", "judged": True, "passed": False, "message": "not guarded"}
+
+    notes = markdown.format_report_notes(
+        {"gates": [gate | {"incidents": ids}], "incidents": incidents}
+    )
+
+    assert [*notes][-2:] == ["  - PM-99: skipped: slow", "  - and 2 more"]
+
+
+def test_a_flaky_incident_and_a_finding_without_a_place_are_told() -> None:
+    """A finding on the settings as a whole has no file to point at."""
+    flaky = incident("PM-1", ("t.py::test_it", "passed"), state="guarded", flaky=True)
+    finding = {"severity": "warning", "path": None, "line": None, "message": "git is missing"}
+
+    text = markdown.render_markdown_report(data(incidents=[flaky], findings=[finding]))
+
+    assert "- warning: git is missing" in text
+    assert "flaky" in text
+
+
+@pytest.mark.parametrize(
+    ("outdated", "said"), [(False, ", strength 3 of 4"), (True, "")], ids=["today", "outdated"]
+)
+def test_the_strength_of_a_proof_is_told_while_it_holds(outdated: bool, said: str) -> None:
+    """A figure for another state of the test says nothing about today."""
+    strength = {"noticed": 3, "missed": 1, "outdated": outdated}
+
+    assert markdown.format_proof_strength({"strength": strength}) == said

@@ -16,6 +16,7 @@ import pytest
 from page_documents import HOSTILE, big, document, hostile, incident, linked, small
 from pytest_postmortem import report_model
 from pytest_postmortem.reports import html
+from pytest_postmortem.reports.charts import build_history_chart
 
 LOADING = {"action", "background", "data", "formaction", "ping", "poster", "src", "srcset", "style"}
 """The attributes by which a page could load, send or style."""
@@ -870,3 +871,23 @@ def test_an_endless_title_stands_once_in_the_list() -> None:
     assert text.count(title) == 1
     assert text.count("x" * 60) < 2 * len(title)
     assert len(text) < 150_000
+
+
+def test_a_day_on_which_one_test_came_and_another_went_is_no_step() -> None:
+    """The chart of a history has a point where the number changed."""
+    stories = {
+        "PM-1": [("2026-01-01", "linked"), ("2026-02-01", "lost")],
+        "PM-2": [("2026-02-01", "linked")],
+        "PM-3": [("2026-03-01", "linked")],
+    }
+    past = {
+        "incidents": [
+            {"id": id, "events": [{"day": day, "kind": kind} for day, kind in events]}
+            for id, events in stories.items()
+        ]
+    }
+
+    chart = build_history_chart(past, {"incidents": [{"id": id} for id in stories]})
+
+    assert chart is not None
+    assert chart.points == (("2026-01-01", 1), ("2026-03-01", 2))

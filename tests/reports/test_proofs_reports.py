@@ -26,6 +26,7 @@ from pytest_postmortem.model import (
     Registry,
     Scope,
     ShowLevel,
+    Strength,
     Verdict,
 )
 from pytest_postmortem.report_model import GateResult, Report
@@ -136,6 +137,8 @@ def test_the_terminal_names_many_hollow_tests_at_once() -> None:
     [
         (Proof("proven-at-fix", DAY), "1 test, proven at fix"),
         (Proof("proven", DAY, outdated=True), "1 test, proof outdated"),
+        (Proof("proven", DAY, strength=Strength(3, 1)), "1 test, proven, strength 3 of 4"),
+        (Proof("proven", DAY, strength=Strength(3, 1, True)), "1 test, proven"),
         (Proof("not-proven", DAY, outdated=True), "1 test, proof outdated"),
         (Proof("inconclusive"), "1 test, proof: inconclusive"),
     ],

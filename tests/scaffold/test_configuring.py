@@ -356,3 +356,20 @@ def test_a_long_file_is_read_as_tomllib_reads_it(tmp_path: Path) -> None:
 def test_a_marker_is_known_however_it_is_described(lines: tuple[str, ...], known: bool) -> None:
     """What a team has registered itself is not registered again."""
     assert has_postmortem_marker(lines) == known
+
+
+def test_the_marker_joins_those_of_a_table() -> None:
+    """Nothing but one item is added where the setting is known already."""
+    before = '[tool.pytest.ini_options]\nmarkers = ["slow: x"]\n'
+
+    diff = changed("pyproject.toml", before, SettingsToAdd(marker=True))
+
+    assert diff == ['- markers = ["slow: x"]\n', f'+ markers = ["slow: x", {QUOTED}]\n']
+
+
+def test_a_setting_alone_is_shown_without_markers() -> None:
+    """Where the marker is registered, the message says nothing of it."""
+    with pytest.raises(SettingsError) as caught:
+        add_pytest_settings("pyproject.toml", b"tool = 3\n", SettingsToAdd(WANTED.settings))
+
+    assert caught.value.problems[0].remedy == IN_TABLE.partition(AND_MARKERS)[0]

@@ -51,6 +51,7 @@ def test_all_files_are_written_with_their_folders(tmp_path: Path) -> None:
         (("kept.md/a.md", None, b"x"), "'kept.md/a.md': not a directory"),
         (("gone.md", b"old", b"x"), "'gone.md': no such file or directory"),
         ((f"new/{'x' * 300}.md", None, b"x"), ".md': file name too long"),
+        ((f"new/{'x' * 300}/a.md", None, b"x"), "/a.md': file name too long"),
     ],
 )
 def test_when_one_file_can_not_be_written_none_is(

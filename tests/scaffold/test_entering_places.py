@@ -159,6 +159,11 @@ def test_a_setting_of_a_file_in_toml_is_no_entry(before: str, text: str) -> None
         ("pm.toml", "PM-1.title = 'x'\n", f"[PM-3]\n{LINES}"),
         ("pm.toml", "defects.PM-1.title = 'x'\n", f"[defects.PM-3]\n{LINES}"),
         ("pm.toml", '[PM-1]\n"\\U0001F600" = 1\n', f"[PM-3]\n{LINES}"),
+        (
+            "pm.toml",
+            '[[postmortems]]\nid = "PM-1"\n"\\U0001F600" = 1\n',
+            f'[[postmortems]]\nid = "PM-3"\n{LINES}',
+        ),
         ("pm.toml", '[PM-1]\nname = "a"\n', f"[PM-3]\n{LINES}"),
         ("pm.toml", '[incidents.PM-1]\nname = "a"\n', f"[incidents.PM-3]\n{LINES}"),
         ("pm.toml", "postmortems = []\n", f'{{ id = "PM-3", {PAIRS} }}'),

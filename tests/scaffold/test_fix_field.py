@@ -33,7 +33,12 @@ FIX = "1a2b3c4d5e6f7a8b9c0d1a2b3c4d5e6f7a8b9c0d"
             "A:\n  title: a\nB:\n  title: b\n",
             f"A:\n  title: a\n  fix: {FIX}\nB:\n  title: b\n",
         ),
+        ("pm.yml", 1, "text: a\n  b\nid: A\n", f"text: a\n  b\nid: A\nfix: {FIX}\n"),
+        ("pm.yml", 1, 'text: "a\n  b"\nid: A\n', f'text: "a\n  b"\nid: A\nfix: {FIX}\n'),
         ("pm.toml", 1, '[[postmortems]]\nid = "A"\ntitle = "a"\n', None),
+        ("pm/a.md", 1, "---\n---\n# A\n", None),
+        ("pm/a.md", 1, '+++\nfix = "abc"\n+++\n# A\n', None),
+        ("pm/a.html", 1, "<h1>A</h1>\n<p>Severity: SEV1</p>\n", None),
         ("pm.yml", 1, "- {id: A, title: a}\n", None),
         ("pm.json", 1, '[{"id": "A"}]', None),
         ("pm/a.md", 1, "# A\n", None),
@@ -102,3 +107,11 @@ def test_a_document_without_a_head_gets_front_matter_where_others_have_it() -> N
 
     assert new == f"---\nfix: {FIX}\n---\n\n# A\n\nText.\n".encode()
     assert add_fix_field(new, "pm/a.md", None, [FIX], new_front_matter=True) is None
+
+
+@pytest.mark.parametrize("shown", ["pm/a.html", "pm/a.adoc"])
+def test_a_document_in_another_markup_stays_as_it_is(shown: str) -> None:
+    """A label would be written in the wrong markup."""
+    text = b"Date: 2026-03-02\nSeverity: SEV1\n"
+
+    assert add_fix_field(text, shown, None, [FIX], new_front_matter=True) is None

@@ -321,3 +321,16 @@ def test_a_severity_that_is_not_read_is_said(
         "  'Blackout' is not read as a severity: name it in postmortem_severities,"
         " or use a word such as SEV1 or high"
     ) in capsys.readouterr().out
+
+
+def test_a_table_of_incidents_is_no_model_for_a_document(folder: Path) -> None:
+    """The next document is written as the others, not as a row of a spreadsheet."""
+    files = {
+        "2026-01-02-login-loop.md": f"# Login loop\n\nDate: 2026-01-02{CAUSE}",
+        "2026-02-03-exported.csv": "id,title,date\nPM-1,Charged twice,2026-02-03\n",
+    }
+
+    assert begin(folder, files) == (
+        "2026-11-29-another-loop.md",
+        "# Another loop\n\nDate: 2026-11-29",
+    )

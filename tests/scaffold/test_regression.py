@@ -180,6 +180,7 @@ def test_a_title_without_words_leaves_the_id(title: str, name: str) -> None:
         (["check_*"], "check_it"),
         (["should"], "should_it"),
         (["*_spec", "x"], "it_spec"),
+        (["*-spec", "check"], "check_it"),
         (["test", "check"], "test_it"),
     ],
 )

@@ -10,7 +10,7 @@ from pytest_postmortem import git as git_reader
 from pytest_postmortem import git_history
 from pytest_postmortem.scan.fix_tests import FixTest, FixTestFinder, SuiteRules
 from pytest_postmortem.scan.history_index import HistoryIndex
-from pytest_postmortem.scan.test_units import is_unchanged, parse_test_units
+from pytest_postmortem.scan.test_units import has_same_code, is_unchanged, parse_test_units
 from repositories import commit, git, repository
 
 OLD = """\
@@ -41,8 +41,8 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def find(root: Path, fix: str) -> list[FixTest]:
-    """Return the tests that came with a commit."""
+def find(root: Path, *fix: str) -> list[FixTest]:
+    """Return the tests that came with the commits of a fix."""
     index = HistoryIndex(git_history.read_history(root))
 
     def list_changes(each: git_history.LoggedCommit) -> tuple[git_reader.ChangedFile, ...]:
@@ -53,7 +53,7 @@ def find(root: Path, fix: str) -> list[FixTest]:
     }
     rules = SuiteRules(("test_*.py",), ("test",))
     finder = FixTestFinder(root, index, rules, suite, list_changes)
-    return finder.find_tests({"PM-1": [index.commits[fix]]})["PM-1"]
+    return finder.find_tests({"PM-1": [index.commits[id] for id in fix]})["PM-1"]
 
 
 def told(tests: list[FixTest]) -> list[tuple[str, str, str, str | None]]:
@@ -225,3 +225,95 @@ def test_a_mark_on_the_class_changes_its_tests() -> None:
     )
 
     assert not is_unchanged(old, new)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ("def test_a(): pass", "def test_b(): pass", True),
+        ("def test_a():\n  'One.'\n  go()", "def test_a():\n  'Two.'\n  go()", True),
+        ("def test_a():\n  'One.'\n", "def test_a():\n  'Two.'\n", False),
+        ("def test_a():\n  print 1", "def test_b():\n  # one\n\n  print 1", True),
+        ("def test_a():\n  print 1", "def test_a():\n  print 2", False),
+    ],
+)
+def test_code_is_the_same_whatever_it_is_called_and_documented(
+    old: str, new: str, same: bool
+) -> None:
+    """Names, comments and docstrings do not count, also in code for Python 2."""
+    (one,), (other,) = (parse_test_units(text.encode()).values() for text in (old, new))
+
+    assert has_same_code(one, other) == same
+
+
+def test_a_decorator_belongs_to_the_next_definition_alone() -> None:
+    """Half-written code below a decorator does not give it to a later test."""
+    (unit,) = parse_test_units(b"@mark\nx = 1\ndef test_a(): pass\n").values()
+
+    assert unit.text == "def test_a(): pass\n"
+
+
+def test_two_tests_of_a_renamed_file_are_followed(root: Path) -> None:
+    """Another file has tests of the same names, so that the rename alone says where they are."""
+    other = "def helper(): pass\n\ndef test_new(a): assert a\n\ndef test_more(b): assert b\n"
+    commit(root, {"tests/test_other.py": other}, "Other")
+    more = NEW + NEW.replace("test_new", "test_more").replace("6", "3 + 3")
+    fix = commit(root, {"tests/test_cart.py": OLD + more}, "Fix")
+    moved = {"tests/test_cart.py": None, "tests/cart/test_it.py": OLD + more}
+    commit(root, moved, "Move")
+
+    assert [(test.how, test.path_today) for test in find(root, fix)] == [
+        ("moved", "tests/cart/test_it.py")
+    ] * 2
+
+
+def test_a_test_is_told_from_others_that_its_removal_brought(root: Path) -> None:
+    """Of the tests in the same commit the one with the same code took its place."""
+    fix = commit(root, {"tests/test_cart.py": OLD + NEW}, "Fix")
+    files = {
+        "shop.py": "A = 4\n",
+        "tests/test_a.py": "def test_a(): assert open('a')\n",
+        "tests/test_cart.py": OLD,
+        "tests/test_z.py": NEW.replace("test_new", "test_total"),
+    }
+    commit(root, files, "Reorganise")
+
+    assert told(find(root, fix)) == [("test_new", "added", "renamed", "test_total")]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"tests/test_cart.py": OLD, "tests/test_sum.py": "def test_new(cart): cart.open('x')\n"},
+        {"tests/test_cart.py": OLD + "\n\ndef test_else(cart):\n    cart.close('y')\n"},
+    ],
+)
+def test_a_namesake_or_a_newcomer_with_other_code_is_not_the_test(
+    root: Path, files: dict[str, str]
+) -> None:
+    """What guards something else today is no trace of a test that is gone."""
+    fix = commit(root, {"tests/test_cart.py": OLD + NEW}, "Fix")
+    last = commit(root, files, "Clean up")
+
+    (test,) = find(root, fix)
+
+    assert (test.how, test.path_today, test.gone_by) == ("gone", None, last)
+
+
+def test_a_test_that_two_commits_of_a_fix_touched_is_told_once(root: Path) -> None:
+    """What the first one added and the second one changed was added."""
+    first = commit(root, {"tests/test_cart.py": OLD + NEW}, "Fix")
+    second = commit(root, {"tests/test_cart.py": OLD + NEW.replace("6", "1 + 5")}, "Fix again")
+
+    for fix in ((first, second), (second, first)):
+        assert told(find(root, *fix)) == [("test_new", "added", "same place", "test_new")]
+
+
+def test_a_test_that_only_the_work_tree_lacks_is_gone_by_no_commit(root: Path) -> None:
+    """No commit is blamed for a file that is deleted and not committed."""
+    fix = commit(root, {"tests/test_sum.py": NEW}, "Fix")
+    (root / "tests/test_sum.py").unlink()
+
+    (test,) = find(root, fix)
+
+    assert (test.how, test.gone_by) == ("gone", None)

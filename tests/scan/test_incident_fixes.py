@@ -377,3 +377,176 @@ def test_a_merge_that_collects_the_notes_of_a_release_is_not_the_fix(
     fix = find(root, advisory())
 
     assert ids(fix) == []
+
+
+@pytest.mark.parametrize("written", ["#12", "!12", f"{PULL}/12"])
+def test_the_registry_may_name_a_fix_by_its_number(root: Path, written: str) -> None:
+    """A number and the address of a change mean the commit that landed it."""
+    fixed = commit(root, change(1), "Charge once (#12)")
+    commit(root, change(2), "Go on")
+
+    fix = find(root, Postmortem("PM-1", "x", fix=(written,)))
+
+    assert (ids(fix), fix.source, fix.is_registered) == ([fixed], "registry", True)
+
+
+@pytest.mark.parametrize("dots", ["..", "..."])
+def test_a_range_of_commits_is_a_fix_as_a_whole(root: Path, dots: str) -> None:
+    """Its changes are those between both ends, and `prove` gets the range."""
+    before = said(root, "rev-parse", "HEAD")
+    commit(root, change(1), "Charge once")
+    last = commit(root, change(1, "other"), "Charge once, elsewhere")
+    written = f"{before}{dots}{last}"
+    index = HistoryIndex(git_history.read_history(root))
+    finder = FixFinder(root, index, OWN, lambda path: path.startswith("shop/"), {})
+
+    (fix,) = finder.find_fixes([Postmortem("PM-1", "x", fix=(written,))], {})
+
+    (found,) = fix.commits
+    assert found.id == last
+    assert finder.format_revision(found) == written
+
+
+def test_a_range_whose_end_is_unknown_is_no_fix(root: Path) -> None:
+    """The reason names what this clone lacks."""
+    fix = find(root, Postmortem("PM-1", "x", fix=(f"{'1' * 40}..HEAD",)))
+
+    assert ids(fix) == []
+    assert "is not in this clone" in reasons(fix)[0]
+
+
+def test_a_commit_that_this_clone_lacks_is_told(root: Path) -> None:
+    """A record may name a commit of a fork."""
+    fix = find(root, advisory(f"fix {PULL[:-5]}/commit/{'a1' * 20}"))
+
+    assert ids(fix) == []
+    assert reasons(fix) == ["a1a1a1a1a is not in this clone"]
+
+
+def test_a_commit_that_this_clone_lacks_stands_for_what_was_picked_from_it(root: Path) -> None:
+    """``git cherry-pick -x`` writes the origin into the message."""
+    origin = "a1" * 20
+    picked = commit(root, change(1), f"Charge once\n\n(cherry picked from commit {origin})")
+
+    fix = find(root, advisory(f"fix {PULL[:-5]}/commit/{origin}"))
+
+    assert ids(fix) == [picked]
+    assert fix.evidence[0].why == "cherry-picked from a1a1a1a1a"
+
+
+def test_a_referenced_change_of_another_repository_is_not_the_fix(root: Path) -> None:
+    """The same number means something else there."""
+    commit(root, change(1), "Charge once (#12)")
+
+    fix = find(root, advisory("fix https://github.com/shop/infra/pull/12"))
+
+    assert ids(fix) == []
+    assert reasons(fix) == ["another repository"]
+
+
+def test_a_change_that_rolled_back_without_a_revert_is_the_fix(root: Path) -> None:
+    """A rollback by hand has a number of its own and no message of git."""
+    fixed = commit(root, change(1), "Take the cache out (#12)")
+
+    assert ids(find(root, Postmortem("PM-1", "x"), f"Reverted by {PULL}/12.")) == [fixed]
+
+
+def test_a_commit_that_introduced_the_problem_is_never_its_fix(root: Path) -> None:
+    """Records name the same commit as both."""
+    introduced = commit(root, change(1), "Cache prices")
+
+    fix = find(root, advisory(f"introduced {introduced}", f"range {introduced}"))
+
+    assert ids(fix) == []
+    assert f"{introduced[:9]} introduced the problem" in reasons(fix)
+
+
+def test_a_commit_that_writes_many_ids_into_the_changelog_is_an_import(root: Path) -> None:
+    """Four incidents in one commit are a list, although the commit changes source too."""
+    advisories = [Postmortem(f"GHSA-2222-3333-444{n}", "x") for n in range(4, 8)]
+    notes = "".join(f"* {each.id}\n" for each in advisories)
+    commit(root, {**change(1), "CHANGES.md": notes}, "Write notes")
+    index = HistoryIndex(git_history.read_history(root))
+    finder = FixFinder(root, index, OWN, lambda path: path.startswith("shop/"), {})
+
+    assert [ids(fix) for fix in finder.find_fixes(advisories, {})] == [[], [], [], []]
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "* GHSA-2222-3333-4444: charge\n  once (#12)\n* Other #11\n",
+        "* Charge once :cve:`2026-1234` #12\n* Other #11\n",
+        "* Charge once, GHSA-2222-3333-4444. bpo-12345\n",
+    ],
+)
+def test_a_note_of_several_lines_or_of_another_form_names_the_change(root: Path, note: str) -> None:
+    """An item is read to its end, with roles of Sphinx and the numbers of trackers."""
+    fixed = commit(root, change(1), "bpo-12345: Charge once (#12)")
+    commit(root, {"CHANGES.md": note}, "Notes")
+    postmortem = Postmortem("GHSA-2222-3333-4444", "x", aliases=("CVE-2026-1234",))
+
+    assert ids(find(root, postmortem)) == [fixed]
+
+
+@pytest.mark.parametrize("merges", [0, 2])
+def test_a_note_of_a_release_with_no_single_advisory_names_none(root: Path, merges: int) -> None:
+    """Which of two unnamed merges it was can't be known."""
+    commit(root, change(7), "Version 1.1")
+    for number in range(merges):
+        commit(root, change(number + 1), "Merge commit from fork")
+    commit(root, {**change(1, "v"), "CHANGES.md": "* GHSA-2222-3333-4444\n"}, "Version 1.2")
+
+    fix = find(root, advisory())
+
+    assert ids(fix) == []
+    assert any(why.endswith("prepares a release") for why in reasons(fix))
+
+
+def test_the_merge_of_an_advisory_by_its_id_is_the_fix(root: Path) -> None:
+    """The forge writes the id into the message of the merge."""
+    merged = commit(root, change(1), "Merge pull request from GHSA-2222-3333-4444\n\nCharge once")
+
+    assert ids(find(root, advisory())) == [merged]
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("https://bugs.python.org/issue12345", "bpo-12345: Charge once"),
+        ("https://bugzilla.shop.com/show_bug.cgi?id=12345", "Bug 12345 - charge once"),
+    ],
+)
+def test_the_bug_that_an_incident_links_to_names_its_fix(
+    root: Path, url: str, message: str
+) -> None:
+    """Messages name a bug of a tracker in the form of that tracker."""
+    fixed = commit(root, change(1), message)
+    commit(root, change(2), "Go on")
+
+    assert ids(find(root, Postmortem("PM-1", "x", url=url))) == [fixed]
+
+
+@pytest.mark.parametrize("how", [("-s", "ours"), ("--no-ff",)], ids=["ours", "merged"])
+def test_a_copy_on_a_merged_release_branch_is_not_a_second_fix(
+    root: Path, how: tuple[str, ...]
+) -> None:
+    """Of two commits with the same message the one of the main line counts."""
+    git(root, "checkout", "-q", "-b", "1.x")
+    commit(root, change(1), "Fix INC-7: charge once")
+    git(root, "checkout", "-q", "main")
+    commit(root, change(5, "other"), "Go on")
+    fixed = commit(root, change(1), "Fix INC-7: charge once")
+    git(root, "merge", "-q", *how, "-m", "Merge branch '1.x'", "1.x")
+
+    fix = find(root, Postmortem("INC-7", "x"))
+
+    assert ids(fix) == [fixed]
+    assert fix.later == ()
+
+
+def test_a_patch_is_told_to_bring_no_test(root: Path) -> None:
+    """An incident whose fix is a patch is not searched for in vain without a word."""
+    fix = find(root, Postmortem("PM-1", "x", patch="fixes/pm-1.patch"))
+
+    assert fix.notes == ("the fix is a patch, which brings no test",)

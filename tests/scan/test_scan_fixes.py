@@ -384,3 +384,46 @@ def test_a_commit_that_names_an_incident_and_is_not_its_fix_has_a_reason(
 
     (row,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("PM-3")]
     assert row.endswith(", which names it, is not taken: it changes no source")
+
+
+def test_verbose_shows_what_is_not_taken_and_what_is_gone(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each piece of evidence has its outcome with the reason, and each lost test its commit."""
+    text = REGISTRY.replace("Fixed in", f"See also {PULL}/13. Fixed in", 1)
+    removal = commit(root, {"tests/test_shop.py": TESTS, "pm.yml": text}, "Clean up")
+
+    main(["scan", "--from", "fixes", "-v"])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert f"    tests/test_shop.py::test_is_there: gone, removed by {removal[:9]}" in lines
+    assert any(
+        line.startswith("    pm.yml:4: #13 (related)")
+        and line.endswith(": not taken, it is not called the fix")
+        for line in lines
+    )
+
+
+def test_evidence_for_the_same_commit_is_told_apart_from_what_speaks_against_it(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A message that names the incident as well names the commit that is taken already."""
+    commit(root, {"shop.py": SHOP}, "Break")
+    commit(root, {"shop.py": FIXED}, "Fix PM-1: charge once (#14)")
+    write(root, {"pm.yml": REGISTRY.replace("pull/12", "pull/14")})
+
+    main(["scan", "--from", "fixes", "-v"])
+
+    assert ": the same commit" in capsys.readouterr().out
+
+
+def test_without_incidents_there_is_no_table(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No head of a table stands above nothing; the reason does."""
+    write(root, {"pm.yml": "postmortems: []\n"})
+
+    main(["scan", "--from", "fixes"])
+
+    said = capsys.readouterr().out
+    assert said == "fixes are not looked for: the registry has no incident for this suite\n"

@@ -33,18 +33,21 @@ UNREAD_TESTS = "its tests can't be read in this clone"
 
 
 def render_fix_lines(scan: FixScan, *, verbose: bool = False) -> Iterator[str]:
-    """Yield the table of the incidents, its totals last."""
-    if not scan.findings and not scan.notes:
-        return
-    rows = [_format_row(finding) for finding in scan.findings]
-    shortened = [(*map(shorten_text, row[:3], MAX_WIDTHS), row[3]) for row in [COLUMNS, *rows]]
-    for line, finding in zip(align_columns(shortened), [None, *scan.findings], strict=True):
-        yield line.rstrip()
-        if verbose and finding is not None:
-            yield from _format_details(finding)
+    """Yield the table of the incidents, if there are any, the notes and the totals."""
+    if scan.findings:
+        yield from _render_fix_table(scan.findings, verbose=verbose)
     yield from scan.notes
     if scan.findings:
         yield format_fix_totals(scan)
+
+
+def _render_fix_table(findings: Sequence[FixFinding], *, verbose: bool) -> Iterator[str]:
+    rows = [_format_row(finding) for finding in findings]
+    shortened = [(*map(shorten_text, row[:3], MAX_WIDTHS), row[3]) for row in [COLUMNS, *rows]]
+    for line, finding in zip(align_columns(shortened), [None, *findings], strict=True):
+        yield line.rstrip()
+        if verbose and finding is not None:
+            yield from _format_details(finding)
 
 
 def _format_row(finding: FixFinding) -> tuple[str, str, str, str]:

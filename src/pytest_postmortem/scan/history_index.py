@@ -303,8 +303,6 @@ class HistoryIndex:
 
 def is_change_merge(commit: LoggedCommit) -> bool:
     """Return whether a merge commit is that of one change, and not of a branch with many."""
-    if len(commit.parents) < 2:
-        return False
     subject = commit.subject
     return (
         any(form.match(subject) for form in _SUBJECT_FORMS)

@@ -316,3 +316,10 @@ def test_other_xml_is_no_report(suite: Path, capsys: pytest.CaptureFixture[str])
         "  convert it to JUnit XML\n"
         "  see `pytest-postmortem explain report-file`\n"
     )
+
+
+def test_a_test_alone_is_a_report() -> None:
+    """Some tools write a file for each test, without a suite around it."""
+    text = f"<testcase {COMMON}>{CLAIM}</testcase>"
+
+    assert [(id, outcome) for id, _, outcome, _, _ in outcomes_of(text)] == [("PM-2", "passed")]

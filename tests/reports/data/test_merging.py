@@ -10,8 +10,13 @@ from typing import Any
 import pytest
 
 from pytest_postmortem.cli.main import main
+from pytest_postmortem.errors import ReportError
 from pytest_postmortem.reports.data.merge import ReportSource, merge_reports
-from pytest_postmortem.reports.data.report_reader import EMPTY_REPORT_DOCUMENT
+from pytest_postmortem.reports.data.report_reader import (
+    EMPTY_REPORT_DOCUMENT,
+    MAX_REPORT_SIZE,
+    read_report_file,
+)
 from pytest_postmortem.reports.json_report import build_report_document
 from report_documents import BLANK, incident
 from report_schema import read_report, without_durations
@@ -869,3 +874,27 @@ def test_a_history_is_no_report(
 
     assert main([command, *files]) == 2
     assert cause in capsys.readouterr().err
+
+
+def test_a_report_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    """One message comes before the memory is full."""
+    large = tmp_path / "large.json"
+    with large.open("wb") as file:
+        file.truncate(MAX_REPORT_SIZE + 1)
+
+    with pytest.raises(ReportError, match="has more than 500 MB"):
+        read_report_file(large)
+
+
+def test_a_report_that_does_not_know_its_files_leaves_the_reasons_as_they_are() -> None:
+    """Whether the others have the rest can't be known; each reason is told once."""
+    known = {"files": ["test_a.py"], "expected": ["test_a.py", "test_b.py"]}
+    scopes = [{"reasons": ["-k fast"], **known}, {"reasons": ["1 file of 2 given"]}]
+    sources = [
+        ReportSource({**BLANK, "scope": {**BLANK["scope"], "kind": "partial", **scope}}, "a.json")
+        for scope in scopes
+    ]
+
+    scope = build_report_document(merge_reports(sources))["scope"]
+
+    assert (scope["kind"], scope["reasons"]) == ("partial", ["-k fast", "1 file of 2 given"])

@@ -12,6 +12,7 @@ from pytest_postmortem.reports.data.summary import (
     ClassSummary,
     GuardLoss,
     ReportSummary,
+    describe_time_before,
     summarize_classes,
 )
 from pytest_postmortem.reports.incident_facts import (
@@ -310,3 +311,12 @@ def test_what_is_proven_of_an_incident(proof: Mapping[str, Any] | None, status: 
     assert sum(ReportSummary(whole).proofs.values()) == (proof is not None)
     assert classify_proof(guarded("PM-1", proof=proof)) == status
     assert classify_proof(incident("PM-1", "unguarded", proof=proof)) is None
+
+
+def test_a_report_without_a_date_is_the_one_before() -> None:
+    """Reports of old versions may have no date at all."""
+    earlier = report(guarded("PM-1"))
+    earlier["policy"]["today"] = None
+    earlier["run"] = None
+
+    assert describe_time_before(earlier, report(guarded("PM-1"))) == "the report before"
