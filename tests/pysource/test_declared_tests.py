@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import pytest
 
+from pytest_postmortem.cli.main import main
 from pytest_postmortem.pysource.declared_tests import (
     DeclaredTests,
     DoctestSettings,
@@ -282,6 +284,52 @@ def test_what_is_definite_is_what_pytest_collects(pytester: pytest.Pytester) -> 
     collected = {item.nodeid for item in items}
     definite = {nodeid: answer for nodeid, answer in answers.items() if answer is not None}
     assert {nodeid: nodeid in collected for nodeid in definite} == definite
+
+
+DECLARED: Mapping[str, tuple[str, str]] = {
+    "PM-1": ("tests/test_a.py::test_x[1]", "linked"),
+    "PM-2": ("tests/test_a.py::test_x[2]", "not-linked"),
+    "PM-3": ("tests/test_a.py::test_y[1]", "not-judged"),
+    "PM-4": ("src/shop.py::shop.stated", "linked"),
+    "PM-5": ("src/shop.py::shop.silent", "not-linked"),
+    "PM-6": ("docs/guide.rst::guide.rst", "linked"),
+    "PM-7": ("docs/guide.md::guide.md", "not-judged"),
+    "PM-8": ("docs/gone.rst::gone.rst", "not-linked"),
+}
+"""Incidents, each with its test and the state that the code says."""
+
+
+def test_list_and_check_judge_what_a_registry_names(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is there is linked, what is missing is an error, and the rest is left to a run."""
+    files = {
+        "pytest.ini": "[pytest]\npostmortem_registry = pm.yml\ntestpaths = tests docs src\n"
+        "addopts = --doctest-modules --doctest-glob=*.rst\n",
+        "pm.yml": "".join(
+            f"- {{id: {id}, title: Title, tests: ['{nodeid}']}}\n"
+            for id, (nodeid, _) in DECLARED.items()
+        ),
+        "tests/test_a.py": f"{HEAD}@mark.parametrize('n', [1])\n{X}def test_y(n): pass\n",
+        "src/shop.py": MODULE,
+        **dict.fromkeys(("docs/guide.rst", "docs/guide.md"), ">>> 1\n1\n"),
+    }
+    for path, text in files.items():
+        (pytester.path / path).parent.mkdir(exist_ok=True)
+        (pytester.path / path).write_text(text, encoding="utf-8")
+
+    assert main(["list", "--report=json:code.json"]) == 0
+    listed = json.loads((pytester.path / "code.json").read_text(encoding="utf-8"))
+    assert {each["id"]: each["state"] for each in listed["incidents"]} == {
+        id: state for id, (_, state) in DECLARED.items()
+    }
+    capsys.readouterr()
+    assert main(["check"]) == 1
+    said = capsys.readouterr()
+    errors = [line for line in (said.out + said.err).splitlines() if "[unknown-test]" in line]
+    assert [
+        nodeid for nodeid, _ in DECLARED.values() if any(nodeid in line for line in errors)
+    ] == [nodeid for nodeid, state in DECLARED.values() if state == "not-linked"]
 
 
 def test_of_a_test_file_that_cannot_be_read_nothing_is_missing() -> None:
