@@ -15,9 +15,11 @@ from pytest_postmortem.pysource.project_modules import ModuleIndex
 from pytest_postmortem.pysource.suite_reader import (
     SourceMark,
     find_called_marks,
+    find_helpers,
     find_module_tests,
     parse_source_tests,
     read_suite_tests,
+    read_test_file,
 )
 from pytest_postmortem.scan.mentions import find_mentioning_tests
 from pytest_postmortem.scan.search_index import SearchIndex
@@ -310,3 +312,48 @@ def test_a_condition_that_python_warns_of_is_read_without_a_warning() -> None:
 
     assert [test.name for test in tests or ()] == ["test_a"]
     assert caught == []
+
+
+@pytest.mark.parametrize(
+    ("code", "used"),
+    [
+        ("import shop.cart", ["shop/cart.py"]),
+        ("from . import cart", ["shop/__init__.py", "shop/cart.py"]),
+        ("from shop import cart, gone", ["shop/__init__.py", "shop/cart.py"]),
+        ("def f():\n  import cart", ["shop/cart.py"]),
+        ("import_module('shop.cart')", ["shop/cart.py"]),
+        ("pytest.importorskip('shop')", ["shop/__init__.py"]),
+        ("__import__('')", []),
+        ("import_module(name)\nimport_module(7)", []),
+        ("import os", []),
+        ("def", []),
+    ],
+)
+def test_a_file_uses_what_it_may_import(code: str, used: list[str]) -> None:
+    """However it imports it, and wherever in its code."""
+    files = dict.fromkeys(("shop/__init__.py", "shop/cart.py"), b"")
+
+    modules = ModuleIndex({**files, "shop/test_a.py": code.encode()})
+
+    assert sorted(modules.find_used("shop/test_a.py")) == sorted([*used, "shop/test_a.py"])
+
+
+@pytest.mark.parametrize(
+    ("code", "unmarked", "names"),
+    [
+        ("def", True, None),
+        ("def test_a(): pass\n", False, []),
+        ("def test_a(): pass\n", True, ["test_a"]),
+        ("from marks import pm\n@pm\ndef test_a(): pass\n", False, ["test_a"]),
+    ],
+)
+def test_a_file_is_read_alone_with_the_helpers_that_it_imports(
+    code: str, unmarked: bool, names: list[str] | None
+) -> None:
+    """One without marks has no tests, unless they are asked for."""
+    marks = b"import pytest\npm = pytest.mark.postmortem('PM-1')\n"
+    helpers = find_helpers({"marks.py": marks}, {"postmortem"})
+
+    tests = read_test_file(helpers, {"postmortem"}, "test_a.py", code.encode(), unmarked=unmarked)
+
+    assert (tests if tests is None else [test.name for test in tests]) == names
