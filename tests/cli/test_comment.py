@@ -9,9 +9,17 @@ from typing import Any
 import pytest
 
 from forge import TOKEN, SimulatedForge
+from pytest_postmortem.ci.change import Change
 from pytest_postmortem.ci.comment_text import ChangeResults
-from pytest_postmortem.cli.comment import MAX_COMMENT_SIZES, format_summary
+from pytest_postmortem.cli.comment import (
+    MAX_COMMENT_SIZES,
+    CommentNote,
+    compare_change,
+    format_summary,
+    post_comment,
+)
 from pytest_postmortem.cli.main import main
+from pytest_postmortem.errors import ReportError
 from pytest_postmortem.reports.data.compare import Comparison, IncidentChange
 from repositories import commit, git, repository, write
 from server import Server
@@ -46,6 +54,31 @@ def test_the_summary_of_a_job_has_what_does_not_fit_in_a_comment() -> None:
     assert len(text) > MAX_COMMENT_SIZES["GitHub"]
     assert "- PM-94 " in text
     assert len(text.encode()) < 2**20
+
+
+def test_a_summary_of_long_characters_fits_as_well() -> None:
+    """A character may have four bytes."""
+    changes = [IncidentChange("lost", f"PM-{n}", "😀" * 400, None, "😀" * 9000) for n in range(95)]
+
+    text = format_summary(ChangeResults(comparison=Comparison(tuple(changes))), "", {})
+
+    assert "PM-0" in text
+    assert len(text.encode()) < 2**20
+
+
+def test_a_job_about_no_change_says_why_it_has_no_comment() -> None:
+    """Nothing is sent."""
+    change = Change("GitHub", "https://api.example", "shop/api", None)
+
+    assert post_comment(change, "", "text", create=True, token=None) == CommentNote(
+        "Not commented: this job is about no pull or merge request", failed=True
+    )
+
+
+def test_a_report_of_the_base_needs_one_of_the_change() -> None:
+    """A checkout without a run has no outcomes to compare."""
+    with pytest.raises(ReportError, match=r"'base\.json' is a report, and there is"):
+        compare_change([], "base.json", None)
 
 
 @pytest.fixture
@@ -212,6 +245,10 @@ def test_reports_and_proofs_are_in_the_same_comment(
         ('{"proofs": [{}]}', "it has no proofs in JSON"),
         (
             '{"proofs": [{"id": "1", "title": "", "verdict": "nice", "message": "", "tests": []}]}',
+            "it has no proofs in JSON",
+        ),
+        (
+            '{"proofs": [{"id": 1, "title": "", "verdict": "proven", "message": "", "tests": []}]}',
             "it has no proofs in JSON",
         ),
     ],

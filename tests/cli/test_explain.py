@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 
@@ -28,6 +29,19 @@ def explained(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 def test_a_code_is_explained_by_its_section(capsys: pytest.CaptureFixture[str], code: str) -> None:
     """Also as it is copied from a message."""
     assert explained(capsys, code) == EXEMPT
+
+
+def test_a_terminal_shows_the_section_without_its_markup(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The text is the same."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+
+    shown = explained(capsys, "exempt-without-reason")
+
+    assert not re.search("##|`", shown)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
+    assert "A warning: an entry has test: exempt without a reason." in " ".join(plain.split())
 
 
 def test_every_code_has_a_section_without_links_to_pages(

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -227,6 +228,26 @@ def test_what_code_can_not_tell_is_said_with_its_line(
         "  state  not judged (conftest.py:4: only a run shows what this links:\n"
         '         item.add_marker(pytest.mark.postmortem("PM-6"))), read from the code\n'
     ) in capsys.readouterr().out
+
+
+def test_no_more_than_three_reasons_are_listed() -> None:
+    """Each once; `show` has that of each incident."""
+    reasons = [f"not-judged: a{n % 5}.py can't be read" for n in range(7)]
+    rows = [
+        _build_row(Postmortem(f"PM-{n}", ""), state="not-judged", tests=[], proof=None)
+        for n in range(7)
+    ]
+    given = [
+        replace(row, fields={**row.fields, "reason": reason})
+        for row, reason in zip(rows, reasons, strict=True)
+    ]
+
+    shown = render_incident_columns(given, None, read=True)
+
+    assert [line for line in shown.splitlines() if line.startswith("unknown")] == [
+        *(f"unknown: a{n}.py can't be read" for n in range(3)),
+        "unknown: 2 more reasons, see `pytest-postmortem show ID`",
+    ]
 
 
 @pytest.mark.parametrize("command", ["list", "show PM-9"])

@@ -629,6 +629,27 @@ SUITES: Mapping[str, Suite] = {
     "a module that is called mark": Suite(
         f"from . import mark as mark\n@mark.pm\n{TEST}", "LNN", {"tests/mark.py": MARKS}
     ),
+    "a with statement": Suite(
+        "import contextlib\ndef check(): pass\n"
+        "with contextlib.nullcontext(mark.postmortem('PM-1')) as pm:\n  test_a = pm(check)\n",
+        "UNN",
+    ),
+    "an imported test without a mark": Suite(
+        f"from .marks import pm, test_in\n@pm\n{TEST}",
+        "LNN",
+        {"tests/marks.py": f"{MARKS}def test_in(): pass\n"},
+    ),
+    "marks of a set that are unpacked": Suite(
+        "@mark.parametrize('n', [pytest.param(1, **{'marks': mark.postmortem('PM-1')})])\n"
+        f"def test_a(n): pass\n{TWO}",
+        "ULN",
+    ),
+    "a base class of two modules": Suite(
+        "from .marks import Base\nclass Other(Base): pass\n"
+        "class TestA(Other, Base):\n  def test_a(self): pass\n",
+        "LNN",
+        HELPERS,
+    ),
     "generic and abstract": Suite(
         "import abc\nfrom typing import Generic, TypeVar\nT = TypeVar('T')\n"
         "class Base(abc.ABC, Generic[T]):\n  pytestmark = mark.postmortem('PM-1')\n"

@@ -147,6 +147,21 @@ def test_a_mark_may_be_made_of_its_own_name() -> None:
             ],
         ),
         ("class TestA:\n  __test__ = False\n  def test_a(self): 0", []),
+        (
+            "class A:\n  @pm('A-1')\n  def test_a(self): 0\nclass B(A): 0\nclass C(A): 0\n"
+            "class TestD(B, C): 0",
+            [("TestD::test_a", "A-1", None)],
+        ),
+        (
+            "if x:\n  class Base:\n    def test_a(self): 0\nelif y:\n  def Base(): 0\n"
+            "else:\n  class Base:\n    def test_b(self): 0\nclass TestA(Base): 0",
+            [("TestA::test_b", [], None), ("TestA::test_a", [], None)],
+        ),
+        (
+            "@m.parametrize('n', [param(1, marks=pm('P-1'), id='one'), *more()] + rest())\n"
+            "def test_a(n): 0",
+            [("test_a", [], None), ("test_a", "P-1", None)],
+        ),
         ("@pm('D-1')\ndef test_a(): 0\ndef test_a(): 0", [("test_a", [], None)]),
         (
             "if x:\n  @pm('D-1')\n  def test_a(): 0\nelse:\n  @m.skip\n  def test_a(): 0",
@@ -164,6 +179,30 @@ def test_tests_with_their_marks(
     ]
 
     assert [(name, list(map(str, ids)), muted) for name, ids, muted in read(code)] == expected
+
+
+@pytest.mark.parametrize(
+    ("function", "call", "ids"),
+    [
+        ("own(*ids): return pm(*ids)", "own('F-1', 'F-2')", ["F-1", "F-2"]),
+        ("own(*ids): return pm('F-1', *ids)", "own()", ["F-1"]),
+        ("own(id, *, more): return pm(id, more)", "own('F-1', more='F-2')", ["F-1", "F-2"]),
+        ("own(a, /, b): return pm(b, a)", "own('F-1', b='F-2')", ["F-2", "F-1"]),
+        ("own(id): return pm(id)", "own(*['F-1'])", ["F-1"]),
+        ("own(id): return pm(id)", "own(*more())", []),
+        ("own(id): return pm(id)", "own('F-1', 'F-2')", []),
+        ("own(id): return pm(id)", "own(other='F-1')", []),
+        ("own(id): return pm(id)", "own(**more())", []),
+        ("own(id='F-1'): return pm(id)", "own()", []),
+        ("own(**more): return pm('F-1')", "own()", []),
+        ("own(id):\n  print(id)\n  return pm(id)", "own('F-1')", []),
+    ],
+)
+def test_a_function_that_returns_a_mark_is_read_as_its_call(
+    function: str, call: str, ids: list[str]
+) -> None:
+    """Each argument goes where Python puts it; with defaults or unknown ones nothing is read."""
+    assert read(f"def {function}\n@{call}\ndef test_a(): 0") == [("test_a", ids, None)]
 
 
 @pytest.mark.parametrize("code", ["print 'x'", "\0", b"\xff\xfe", "(" * 100_000])

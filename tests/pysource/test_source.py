@@ -15,8 +15,11 @@ from pytest_postmortem.pysource.project_modules import ModuleIndex
 from pytest_postmortem.pysource.suite_reader import (
     SourceMark,
     find_called_marks,
+    find_helpers,
+    find_module_tests,
     parse_source_tests,
     read_suite_tests,
+    read_test_file,
 )
 from pytest_postmortem.scan.mentions import find_mentioning_tests
 from pytest_postmortem.scan.search_index import SearchIndex
@@ -187,6 +190,69 @@ def test_a_module_may_define_anything(code: str) -> None:
     assert not is_test_missing(ast.parse(code), "test_x")
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("test_x = f", "a = test_x = f", "test_x: Test = f", "test_x += f", "a, *test_x = f"),
+        *("(a, [b, test_x]) = f", "for a, test_x in f: pass", "with f as test_x: pass"),
+        "try: import a as test_x\nexcept ImportError: pass",
+        *("if a: from b import c as test_x", "import test_x.test_y"),
+    ],
+)
+def test_a_name_that_any_statement_binds_is_not_missed(code: str) -> None:
+    """It may be a test, whatever it is bound to."""
+    assert not is_test_missing(ast.parse(code), "test_x")
+    assert is_test_missing(ast.parse(code), "test_z")
+
+
+FAMILY = """
+from elsewhere import Base, other
+
+class Own:
+    def test_own(self): pass
+
+class Inner(Own):
+    def test_inner(self): pass
+
+class Loop(Loop):
+    def test_loop(self): pass
+
+if other:
+    class Either: pass
+else:
+    Either = other.Either
+
+class TestOwn(Own):
+    def test_a(self): pass
+class TestInner(Inner, Base): pass
+class TestGeneric(Own[int]): pass
+class TestModule(other.deep.Base, Own):
+    def test_b(self): pass
+class TestMade(make()):
+    def test_c(self): pass
+class TestEither(Either):
+    def test_d(self): pass
+class TestLoop(Loop):
+    class TestDeep(Own): pass
+def test_e(): pass
+"""
+
+
+def test_the_tests_of_some_lines_are_those_of_the_whole_file() -> None:
+    """What a test is called does not depend on how much of its file is asked for."""
+    rules = ({"postmortem"}, ("test",), ("Test",))
+    tree = ast.parse(FAMILY)
+    whole = find_module_tests(tree, *rules)
+    names = {test.name for test in whole}
+
+    assert {"TestInner::test_own", "TestGeneric::test_own", "TestLoop::TestDeep::test_own"} < names
+    for line in {test.line for test in whole}:
+        some = find_module_tests(tree, *rules, FAMILY.encode(), {line})
+        assert [test for test in some if test.line == line] == [
+            test for test in whole if test.line == line
+        ]
+
+
 DEEP = {
     "a sum": f"@a({'+'.join(['1'] * 2000)})\ndef test_1234(): 0\n",
     "branches": "if a: 0\n" + "elif a: 0\n" * 2000 + "def test_1234(): 0\n",
@@ -203,6 +269,11 @@ def test_what_is_nested_too_deep_ends_nothing(code: str) -> None:
     found = find_mentioning_tests(code.encode(), known, {"postmortem"})
     assert not found or [test.mentions[0].id for test in found] == ["1234"]
     assert not is_test_missing(ast.parse(code), "test_1234")
+
+    deep = "import pytest\n" + code.replace("@a", "@pytest.mark.postmortem")
+    files = {"test_a.py": deep.encode(), "conftest.py": deep.encode()}
+    tests = read_suite_tests(ModuleIndex(files), {"postmortem"}, {"test_a.py"}, {"test_a.py"})
+    assert not [test.marks for test in tests["test_a.py"] or () if test.marks and test.muted]
 
 
 @pytest.mark.parametrize(
@@ -241,3 +312,48 @@ def test_a_condition_that_python_warns_of_is_read_without_a_warning() -> None:
 
     assert [test.name for test in tests or ()] == ["test_a"]
     assert caught == []
+
+
+@pytest.mark.parametrize(
+    ("code", "used"),
+    [
+        ("import shop.cart", ["shop/cart.py"]),
+        ("from . import cart", ["shop/__init__.py", "shop/cart.py"]),
+        ("from shop import cart, gone", ["shop/__init__.py", "shop/cart.py"]),
+        ("def f():\n  import cart", ["shop/cart.py"]),
+        ("import_module('shop.cart')", ["shop/cart.py"]),
+        ("pytest.importorskip('shop')", ["shop/__init__.py"]),
+        ("__import__('')", []),
+        ("import_module(name)\nimport_module(7)", []),
+        ("import os", []),
+        ("def", []),
+    ],
+)
+def test_a_file_uses_what_it_may_import(code: str, used: list[str]) -> None:
+    """However it imports it, and wherever in its code."""
+    files = dict.fromkeys(("shop/__init__.py", "shop/cart.py"), b"")
+
+    modules = ModuleIndex({**files, "shop/test_a.py": code.encode()})
+
+    assert sorted(modules.find_used("shop/test_a.py")) == sorted([*used, "shop/test_a.py"])
+
+
+@pytest.mark.parametrize(
+    ("code", "unmarked", "names"),
+    [
+        ("def", True, None),
+        ("def test_a(): pass\n", False, []),
+        ("def test_a(): pass\n", True, ["test_a"]),
+        ("from marks import pm\n@pm\ndef test_a(): pass\n", False, ["test_a"]),
+    ],
+)
+def test_a_file_is_read_alone_with_the_helpers_that_it_imports(
+    code: str, unmarked: bool, names: list[str] | None
+) -> None:
+    """One without marks has no tests, unless they are asked for."""
+    marks = b"import pytest\npm = pytest.mark.postmortem('PM-1')\n"
+    helpers = find_helpers({"marks.py": marks}, {"postmortem"})
+
+    tests = read_test_file(helpers, {"postmortem"}, "test_a.py", code.encode(), unmarked=unmarked)
+
+    assert (tests if tests is None else [test.name for test in tests]) == names

@@ -12,7 +12,9 @@ import pytest
 from pytest_postmortem.cli.main import main
 from pytest_postmortem.model import Location, Registry
 from pytest_postmortem.registry import LoadOptions, load_registry
+from pytest_postmortem.registry.advisories import read_advisory_prose
 from pytest_postmortem.registry.fields import rate_cvss_vector
+from pytest_postmortem.registry.parsers import parse_data_text
 from pytest_postmortem.registry.postmortem_text import read_incident_lines
 
 HIGH = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N"
@@ -108,6 +110,7 @@ def test_a_withdrawn_record_is_no_incident(tmp_path: Path) -> None:
     [
         (("GHSA-aaaa", "CVE-1"), ("PYSEC-1", "CVE-1"), ("PYSEC-1", "GHSA-aaaa")),
         (("CVE-1",), ("CVE-1",), ()),
+        (("GHSA-aaaa", "CVE-1"), (), ()),
         ((), ("PYSEC-1", "CVE-1"), ()),
         (("cve-1",), ("CVE-1",), ()),
     ],
@@ -220,6 +223,34 @@ def test_the_title_is_a_sentence_and_no_heading(tmp_path: Path) -> None:
     (postmortem,) = load(tmp_path, a=record("PYSEC-1", details=details))
 
     assert postmortem.title == "A path leaves the folder."
+
+
+def test_a_vector_that_cannot_be_rated_is_one_warning_with_what_to_do(tmp_path: Path) -> None:
+    """Another version of the package may rate it, a word needs none."""
+    severity = [{"type": "CVSS_V3", "score": "CVSS:9.9/AV:N"}]
+
+    registry = load(tmp_path, a=record("PYSEC-1", severity=severity))
+
+    assert [each.severity for each in registry] == [None]
+    assert [each.message.rpartition("; ")[2] for each in registry.findings] == [
+        "correct the vector, or write a word"
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".json", ".yaml"])
+@pytest.mark.parametrize(
+    "container", [lambda one: one, lambda one: {"count": 1, "vulns": [one, "more"]}]
+)
+def test_prose_is_read_wherever_a_record_is(suffix: str, container: Any) -> None:
+    """What stands beside the records has none."""
+    text = json.dumps(container(record("PYSEC-1")), indent=1)
+
+    prose = read_advisory_prose(parse_data_text(text, suffix, failed="", path="a"))
+
+    assert [line for _, line in prose if line] == [
+        "A path is not checked. It leaves the folder.",
+        "Update to 1.2.",
+    ]
 
 
 @pytest.mark.parametrize("suffix", [".json", ".yaml"])

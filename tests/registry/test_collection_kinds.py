@@ -44,6 +44,15 @@ LOGS: dict[str, tuple[str, str, Expected]] = {
             ("1-january-2026-charged-twice", "Charged twice", "2026-01-01", None),
         ],
     ),
+    "dates within": (
+        "l.md",
+        "# Incidents\n\n## INC-1 Login loop (2026-02-01) in the shop\n\nSeverity: SEV1\n\n"
+        "## INC-2 Mail - 2026-03-03 - lost\n\n| who | what |\n|---|---|\n| we | saw it |\n",
+        [
+            ("INC-1", "Login loop in the shop", "2026-02-01", "SEV1"),
+            ("INC-2", "Mail - lost", "2026-03-03", None),
+        ],
+    ),
     "german": (
         "l.md",
         "# Störungen\n\n## 3. März 2026: Mail weg\n\nSchweregrad: Hoch\n\n## 1. Mai 2026: DNS\n",
@@ -341,3 +350,15 @@ def test_the_folder_of_a_bundle_is_a_name_of_it(tmp_path: Path) -> None:
     registry = load(tmp_path, {"pm/slug/index.md": "# A\n"})
 
     assert registry.find("pm/slug") is registry.find("slug") is not None
+
+
+def test_a_field_of_rst_goes_on_where_a_line_is_indented(tmp_path: Path) -> None:
+    """The list of fields ends at the first line that is neither a field nor indented."""
+    text = (
+        "Login loop\n==========\n\n:Severity: SEV1\n:Owner: payments\n   and shop\n"
+        ":Date:\n   2026-02-01\n\nText.\n"
+    )
+
+    (found,) = load(tmp_path, {"pm/PM-1.rst": text})
+
+    assert (found.severity, found.owner, found.date) == ("SEV1", "payments and shop", "2026-02-01")

@@ -18,6 +18,7 @@ from pytest_postmortem.model import Location, Postmortem
 from pytest_postmortem.registry import LoadOptions, postmortem_text
 from pytest_postmortem.registry.parsers import parse_data_text
 from pytest_postmortem.registry.postmortem_text import add_document_details
+from pytest_postmortem.registry.toml_scanner import UnexpectedSyntaxError, scan_toml_statements
 from pytest_postmortem.reports.data import report_reader
 from pytest_postmortem.scaffold.pytest_config import parse_pytest_settings
 
@@ -263,6 +264,42 @@ def test_a_toml_header_of_a_list_is_none_within_a_text(tmp_path: Path) -> None:
     found = registry.load_registry([Location("pm.toml", tmp_path)], tmp_path)
 
     assert [(each.id, each.line) for each in found] == [("PM-1", 1), ("PM-2", 7)]
+
+
+def test_a_table_within_an_entry_changes_the_line_of_none(tmp_path: Path) -> None:
+    """Its header has the name of the list, and is no entry of it."""
+    text = (
+        "[[postmortems]]\nid = 'PM-1'\n[postmortems.extra]\na = 1\n\n[[postmortems]]\nid = 'PM-2'\n"
+    )
+    (tmp_path / "pm.toml").write_text(text)
+
+    found = registry.load_registry([Location("pm.toml", tmp_path)], tmp_path)
+
+    assert [(each.id, each.line) for each in found] == [("PM-1", 1), ("PM-2", 6)]
+
+
+@pytest.mark.parametrize(
+    "text", ["a", "= 1", "a =", "a = [1", "a = [1, {b = 2]", "[a", '"\\U000000e9" = 1', "[]"]
+)
+def test_what_the_scanner_of_toml_does_not_know_is_not_guessed(text: str) -> None:
+    """Callers then leave the file as it is, or the lines of its entries unknown."""
+    with pytest.raises((UnexpectedSyntaxError, ValueError)):
+        list(scan_toml_statements(text))
+
+
+def test_columns_of_one_name_are_a_list(tmp_path: Path) -> None:
+    """A column without a name is left out, as is a cell that is empty."""
+    (tmp_path / "pm.csv").write_text(
+        "id,title,date,tags,tags,tags,\nPM-1,Login,2026-01-01,a,b,c,x\nPM-2,Mail,2026-01-02,a,,c,\n"
+    )
+
+    found = registry.load_registry([Location("pm.csv", tmp_path)], tmp_path)
+
+    assert [(each.id, each.tags) for each in found] == [
+        ("PM-1", ("a", "b", "c")),
+        ("PM-2", ("a", "c")),
+    ]
+    assert not any(each.extra for each in found)
 
 
 def test_brackets_and_escapes_in_json_strings_move_no_line(tmp_path: Path) -> None:

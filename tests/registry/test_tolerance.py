@@ -84,6 +84,7 @@ def test_an_error_stays_an_error_in_fields_that_only_we_have(tmp_path: Path, fie
         ("3f1adba, 5ca8e3a", ("3f1adba", "5ca8e3a")),
         ("fixed by 3f1adba0 on Monday", ("3f1adba0",)),
         ("[3f1adba, HEAD~3]", ("3f1adba", "HEAD~3")),
+        ("main", ("main",)),
         ("deadbeef is the fix", ()),
         ("raised the limit to 50", ()),
         ("Added a timeout.", ()),

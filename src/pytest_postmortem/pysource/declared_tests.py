@@ -20,6 +20,7 @@ from pytest_postmortem.pysource.project_modules import (
     ImportTarget,
     ModuleIndex,
     ParsedModule,
+    find_module_stem,
     find_name_bindings,
 )
 from pytest_postmortem.pysource.resolver import ExpressionReducer
@@ -30,7 +31,10 @@ DOCTEST_PROMPT = ">>>"
 NAMESPACE_FUNCTIONS = frozenset({"exec", "globals", "locals", "setattr", "vars"})
 """Functions that may define any name."""
 
-PARAMETRIZING_WORDS = (b"pytest_generate_tests", b"pytest_make_parametrize_id", b"autouse")
+PARAMETRIZING_WORDS = (
+    *(b"pytest_generate_tests", b"pytest_make_parametrize_id"),
+    *(b"autouse", b"usefixtures"),
+)
 """Names in code that may parametrize a test implicitly."""
 
 
@@ -79,10 +83,11 @@ class DeclaredTests:
     def find(self, nodeid: str) -> bool | None:
         """Return whether a test exists, None if only a run shows it."""
         path, _, name = nodeid.partition("::")
+        known_tests = self._reading.get(path, ())
         data = self._present.get(path)
         if data is None:
-            return False if path not in self._present else None
-        if self._is_named(self._reading.get(path) or (), name):
+            return None if known_tests is None else False
+        if self._is_named(known_tests or (), name):
             return True
         module = self._modules.read(path) if path.endswith(".py") else None
         if not path.endswith(".py"):
@@ -92,7 +97,7 @@ class DeclaredTests:
         if "." in name.partition("[")[0] and "::" not in name:
             return self._find_doctest(module, name)
         if is_test_missing(module.tree, name):
-            return False
+            return self._find_doctest(module, name) if name == find_module_stem(path) else False
         return self._find_parameters(module, name) if name.endswith("]") else None
 
     def _is_named(self, tests: Sequence[SourceTest], name: str) -> bool:
@@ -112,15 +117,16 @@ class DeclaredTests:
         rest = [name[len(tail) + 1 :] for tail in tails if f"{name}.".startswith(f"{tail}.")]
         if not rest:
             return None
-        node: ast.Module | Definition | None = module.tree
+        missing = None if "__test__" in module.bound else False
+        node: ast.Module | Definition = module.tree
         for part in rest[0].split(".") if rest[0] else ():
-            definitions = find_definitions(node.body) if node else {}
-            node = definitions.get(part, [None])[-1]
-            if node is None:
-                return None if "__test__" in module.bound or part in module.bound else False
-        text = ast.get_docstring(node, clean=False) if node else None
-        if DOCTEST_PROMPT not in (text or ""):
-            return None if "__test__" in module.bound else False
+            bound = {} if isinstance(node, Function) else find_name_bindings(node.body)
+            value = bound[part][-1].value if part in bound else None
+            if not isinstance(value, Definition):
+                return None if part in bound else missing
+            node = value
+        if DOCTEST_PROMPT not in (ast.get_docstring(node, clean=False) or ""):
+            return missing
         return True if self._doctests.modules else None
 
     def _find_parameters(self, module: ParsedModule, name: str) -> bool | None:
@@ -135,7 +141,7 @@ class DeclaredTests:
         )
         names = {each for names, _ in parameter_sets for each in names}
         ids = [each for _, each in parameter_sets]
-        if not ids or any(each is None for each in ids):
+        if not ids or not all(ids):  # without a value pytest makes up a set
             return None
         possible_ids = {"-".join(each) for each in itertools.product(*(each or () for each in ids))}
         if id.removesuffix("]") in possible_ids:

@@ -297,9 +297,12 @@ class SourceTestReader:
         if id(node) not in self._holding:
             self._holding[id(node)] = False  # while its bases are asked, which may name it
             last = node.end_lineno or node.lineno
-            self._holding[id(node)] = any(
-                node.lineno <= line <= last for line in self._lines
-            ) or any(map(self._may_inherit_test, node.bases))
+            inner_classes = (each for each in node.body if isinstance(each, ast.ClassDef))
+            self._holding[id(node)] = (
+                any(node.lineno <= line <= last for line in self._lines)
+                or any(map(self._may_inherit_test, node.bases))
+                or any(map(self._may_hold_test, inner_classes))
+            )
         return self._holding[id(node)]
 
     def _may_inherit_test(self, base: ast.expr) -> bool:

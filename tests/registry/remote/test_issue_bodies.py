@@ -12,6 +12,7 @@ from pytest_postmortem.model import ActionItem, Location, Postmortem, Registry
 from pytest_postmortem.registry import LoadOptions, load_registry
 from pytest_postmortem.registry.remote.http import HttpLimits
 from pytest_postmortem.registry.remote.issue_body import read_issue_body, render_body_markdown
+from pytest_postmortem.registry.remote.json_path import find_path_values
 from server import Reply, Server
 
 QUICK = HttpLimits(retries=0)
@@ -332,3 +333,78 @@ def test_a_run_says_that_a_severity_is_withheld(
     assert "no severity" not in withheld.stdout.str()
     assert "Gate" not in shown.stdout.str()
     assert shown.ret == 0
+
+
+def node(kind: str, *content: Any, **attributes: Any) -> dict[str, Any]:
+    """Return a node of the documents of Jira, in which numbers were read as texts."""
+    return {"type": kind, "content": list(content), "attrs": attributes}
+
+
+def text(words: Any, *marks: dict[str, Any]) -> dict[str, Any]:
+    """Return a text with marks."""
+    return {"type": "text", "text": words, "marks": list(marks)}
+
+
+LINK = {"type": "link", "attrs": {"href": "https://a.example"}}
+
+
+@pytest.mark.parametrize(
+    ("block", "markdown"),
+    [
+        (node("heading", text("Cause"), level="9"), "###### Cause"),
+        (node("heading", text("Cause"), level="high"), "# Cause"),
+        (node("paragraph", text("a", {"type": "strong"}), text(" "), text(7)), "**a**"),
+        (node("paragraph", text("wiki", LINK, {"type": "underline"})), "[wiki](https://a.example)"),
+        (node("paragraph", text("a"), node("hardBreak"), text("b")), "a\nb"),
+        (node("paragraph", node("date", timestamp="1772409600000")), "2026-03-02"),
+        (node("paragraph", text("at "), node("date", timestamp="soon")), "at"),
+        (node("paragraph", node("date", timestamp="1" * 15)), ""),
+        (node("paragraph", node("emoji", shortName=":fire:"), node("status")), ":fire:"),
+        (
+            node(
+                "taskList",
+                node("taskItem", text("Cap it"), state="DONE"),
+                node("taskList", node("taskItem", text("Alert"), state="TODO")),
+            ),
+            "- [x] Cap it\n  - [ ] Alert",
+        ),
+        (
+            node("bulletList", node("listItem", node("paragraph", text("a")), node("codeBlock"))),
+            "- a\n  ```\n  \n  ```",
+        ),
+        (node("expand", node("paragraph", text("a")), title="More"), "**More**\n\na"),
+        (node("panel", node("paragraph", text("a")), title="More"), "a"),
+        (node("blockquote", node("paragraph", text("a")), node("rule")), "> a"),
+        (
+            node(
+                "table",
+                node("tableRow", node("tableHeader", node("paragraph", text("a|b")))),
+                node("tableRow", node("tableCell")),
+            ),
+            "| a\\|b |\n|---|\n|  |",
+        ),
+        ("no node", ""),
+    ],
+)
+def test_each_block_of_a_document_is_written_as_markdown(block: Any, markdown: str) -> None:
+    """What has no form in it leaves its text."""
+    assert render_body_markdown({"type": "doc", "content": [block]}) == markdown
+
+
+@pytest.mark.parametrize(
+    ("item", "path", "nulls", "values"),
+    [
+        ({"a": {"b": 1}}, "a.b", False, [1]),
+        ({"a.b": 1, "a": {"b": 2}}, "a.b", False, [1]),
+        ({"a": [{"b": 1}, {"c": 2}, 7, {"b": 3}]}, "a.b", False, [1, 3]),
+        ({"a": None}, "a.b", False, []),
+        ({"a": None}, "a.b", True, [None]),
+        ({"a": []}, "a.b", True, [None]),
+        ("text", "a", True, []),
+    ],
+)
+def test_a_path_leads_into_every_item_of_a_list(
+    item: Any, path: str, nulls: bool, values: list[Any]
+) -> None:
+    """What has no such key is passed over; a null is a value only where it is asked for."""
+    assert list(find_path_values(item, path, nulls=nulls)) == values
