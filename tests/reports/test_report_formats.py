@@ -7,15 +7,12 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from runpy import run_path
 from types import ModuleType
 from typing import Any, get_args
 
 import pytest
 
 from pytest_postmortem import report_formats
-from pytest_postmortem.cli import arguments
-from pytest_postmortem.cli.arguments import CliCommand
 from pytest_postmortem.cli.main import main
 from pytest_postmortem.model import Scope
 from pytest_postmortem.report_formats import REPORT_FORMATS, ReportFormat, ReportSubject
@@ -66,11 +63,8 @@ def project(pytester: pytest.Pytester) -> Path:
 
 
 @pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> Sequence[CliCommand]:
-    """Add a format to the table, as its module and one entry; return the table of commands.
-
-    That of the commands reads the table of formats when it is imported.
-    """
+def fake(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Add a format to the table, as its module and one entry."""
     module = ModuleType("pytest_postmortem.fake_format")
 
     def render_fake_report(data: Any) -> str:
@@ -80,14 +74,11 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Sequence[CliCommand]:
     monkeypatch.setitem(sys.modules, module.__name__, module)
     added = ReportFormat("fake", dict.fromkeys(SUBJECTS, "fake_format:render_fake_report"))
     monkeypatch.setattr(report_formats, "REPORT_FORMATS", (*REPORT_FORMATS, added))
-    imported = run_path(str(Path(arguments.__file__)), run_name=arguments.__name__)
-    commands: Sequence[CliCommand] = imported["CLI_COMMANDS"]
-    return commands
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_format_in_the_table_works_in_every_command(
-    project: Path, fake: Sequence[CliCommand], capsys: pytest.CaptureFixture[str], command: str
+    project: Path, fake: None, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     """It is printed, written to a file, and named by the help."""
     arguments = [command, *COMMANDS[command][1]]
@@ -95,7 +86,7 @@ def test_a_format_in_the_table_works_in_every_command(
     main([*arguments, "--report=fake", "--report=fake:out/fake.txt"])
     printed = capsys.readouterr().out
     with pytest.raises(SystemExit):
-        main([command, "--help"], fake)
+        main([command, "--help"])
 
     assert printed.startswith("fake ")
     assert (project / "out" / "fake.txt").read_text() == printed
@@ -103,7 +94,7 @@ def test_a_format_in_the_table_works_in_every_command(
 
 
 def test_a_format_in_the_table_works_in_pytest(
-    project: Path, fake: Sequence[CliCommand], pytester: pytest.Pytester
+    project: Path, fake: None, pytester: pytest.Pytester
 ) -> None:
     """Both printed after the run and written to a file."""
     result = pytester.runpytest_inprocess(
