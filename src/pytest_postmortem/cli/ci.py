@@ -264,7 +264,7 @@ class CiJob:
         self._problems[text] = f"{'registry' if isinstance(error, RegistryError) else step}: {text}"
         if self._on_github and len(self._problems) <= MOST_ANNOTATIONS:
             tolerated = step in ("base", "ratchet") and self._inputs.ratchet != "fail"
-            path = None if problem.path is None else _find_path_in_repository(problem.path)
+            path = None if problem.path is None else _find_file_in_repository(problem.path)
             level, title = "warning" if tolerated else "error", "Incident coverage"
             print(format_annotation(level, path, problem.line, title, text))
 
@@ -425,7 +425,7 @@ def _find_report_files(patterns: Sequence[str]) -> Iterator[Path]:
         yield from map(Path, paths)
 
 
-def _find_path_in_repository(path: str) -> str | None:
+def _find_file_in_repository(path: str) -> str | None:
     """Return the path of a file from the top of its repository, None if it does not exist."""
     place, top = Path.cwd() / path, git.find_repository_top(Path.cwd())
     if top is None or not place.is_file() or not place.resolve().is_relative_to(top.resolve()):

@@ -140,7 +140,7 @@ class ProofStore:
         return StoredProof(
             Proof(proved.judged.verdict, date.today(), proved.fix, proved.judged.message),
             proved.way,
-            str(self._digest_inputs(case, files)),
+            self._digest_inputs(case, files) or "",
             tuple(files),
             {
                 test.nodeid: StoredTestVerdict(

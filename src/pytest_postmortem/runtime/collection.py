@@ -291,9 +291,9 @@ def _find_item_nodeid(item: pytest.Item) -> str:
 
 def _find_reported_keys(item: pytest.Item, test: NodeKey) -> Iterator[tuple[NodeKey, NodeKey]]:
     """Yield the key in the reports of a test and the key of the test, if they differ."""
-    named = item.location[0], item.nodeid
+    named = _build_reported_key(item)
     if named != test:
-        yield NodeKey(*named), test
+        yield named, test
 
 
 def _build_reported_key(item: pytest.Item) -> NodeKey:
